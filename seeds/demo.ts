@@ -1,0 +1,134 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { normalizeEmail } from '../src/domain/accounts/account.ts';
+import type { Client, PublicJwk } from '../src/domain/clients/client.ts';
+import { digestSecret } from '../src/domain/clients/client-secrets.ts';
+import { generateClientKey } from '../src/domain/signing-keys/client-key.ts';
+import { AppError } from '../src/kit/errors.ts';
+import type { Services } from '../src/services.ts';
+
+const API = 'https://api.example.com';
+const CALLBACK = 'http://127.0.0.1:8080/callback';
+const AFTER_LOGOUT = 'http://127.0.0.1:8080/';
+const OPENID = ['openid', 'profile', 'email', 'offline_access'];
+
+type DemoClient = Partial<Client> & Pick<Client, 'id' | 'name' | 'authMethod' | 'grantTypes'> & { secret?: string };
+
+const CLIENTS: readonly DemoClient[] = [
+  {
+    id: 'demo-web',
+    name: 'Demo web application',
+    authMethod: 'client_secret_basic',
+    secret: 'demo-web-secret',
+    grantTypes: ['authorization_code', 'refresh_token'],
+    redirectUris: [CALLBACK],
+    postLogoutRedirectUris: [AFTER_LOGOUT],
+    scopes: [...OPENID, 'read', 'write'],
+  },
+  {
+    id: 'demo-spa',
+    name: 'Demo browser application',
+    authMethod: 'none',
+    grantTypes: ['authorization_code', 'refresh_token'],
+    redirectUris: [CALLBACK],
+    postLogoutRedirectUris: [AFTER_LOGOUT],
+    scopes: [...OPENID, 'read', 'write'],
+    allowedOrigins: ['http://127.0.0.1:8080'],
+  },
+  {
+    id: 'demo-native',
+    name: 'Demo native application',
+    applicationType: 'native',
+    authMethod: 'none',
+    grantTypes: ['authorization_code', 'refresh_token'],
+    redirectUris: ['http://127.0.0.1/callback', 'http://[::1]/callback', 'http://localhost/callback'],
+    postLogoutRedirectUris: ['http://127.0.0.1/'],
+    scopes: [...OPENID, 'read', 'write'],
+  },
+  {
+    id: 'demo-machine',
+    name: 'Demo machine',
+    authMethod: 'client_secret_basic',
+    secret: 'demo-machine-secret',
+    grantTypes: ['client_credentials'],
+    scopes: ['read', 'write'],
+  },
+];
+
+/**
+ * The demonstration data, always the same. Safe to run again and beside a running server; refused in production, because
+ * its passwords are published.
+ */
+export async function loadDemo(services: Services): Promise<void> {
+  const { config, stores, digester, clock, manageAccounts } = services;
+  if (config.production) throw new AppError('invalid_request', { public: 'demonstration data is refused in production' });
+  const nowMs = clock.nowMs();
+
+  async function ensureClient({ secret, ...given }: DemoClient): Promise<void> {
+    const client: Client = {
+      applicationType: 'web',
+      redirectUris: [],
+      postLogoutRedirectUris: [],
+      scopes: [],
+      resources: given.scopes?.includes('read') ? [API] : [],
+      allowedOrigins: [],
+      requirePkce: true,
+      jwks: [],
+      secrets: secret === undefined ? [] : [{ digest: digestSecret(digester, given.id, secret), createdAt: nowMs, expiresAt: null }],
+      createdAt: nowMs,
+      updatedAt: nowMs,
+      ...given,
+    };
+    await stores.clients.insert(client);
+  }
+
+  for (const client of CLIENTS) await ensureClient(client);
+  await ensureClient({ id: 'demo-api', name: 'Demo API', authMethod: 'client_secret_basic', secret: 'demo-api-secret', grantTypes: [] });
+  await stores.resources.insert({
+    identifier: API,
+    name: 'Demo API',
+    scopes: [
+      { name: 'read', description: 'Read your data' },
+      { name: 'write', description: 'Create and change your data' },
+      { name: 'admin', description: 'Manage everything, settings and members included' },
+    ],
+    accessTokenFormat: 'jwt',
+    accessTokenLifetimeSeconds: 900,
+    clientId: 'demo-api',
+    createdAt: nowMs,
+  });
+
+  const jwk = await demoKey(join(config.dataDirectory, 'demo-jwt.jwk.json'));
+  await ensureClient({
+    id: 'demo-jwt',
+    name: 'Demo machine with a key',
+    authMethod: 'private_key_jwt',
+    grantTypes: ['client_credentials'],
+    scopes: ['read', 'write'],
+    jwks: [jwk],
+  });
+  // Its key file may be newer than the database, after a copy of either.
+  const known = await stores.clients.find('demo-jwt');
+  if (known && known.jwks[0]?.['kid'] !== jwk['kid']) await services.manageClients.update('demo-jwt', { jwks: [jwk] });
+
+  const email = 'ada@example.com';
+  if (!(await stores.accounts.findByEmail(normalizeEmail(email) ?? email))) {
+    await manageAccounts
+      .create({ email, password: 'correct horse battery staple', emailVerified: true, givenName: 'Ada', familyName: 'Lovelace' })
+      // Another process may have been a moment faster.
+      .catch(async (error: unknown) => {
+        if (!(await stores.accounts.findByEmail(email))) throw error;
+      });
+  }
+}
+
+/** The public key of demo-jwt; its private key stays in a file that only the owner can read. */
+async function demoKey(file: string): Promise<PublicJwk> {
+  if (!existsSync(file)) {
+    const { privateJwk } = await generateClientKey();
+    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(file, `${JSON.stringify(privateJwk, null, 2)}\n`, { mode: 0o600 });
+  }
+  const { d: _, ...publicJwk } = JSON.parse(readFileSync(file, 'utf8')) as PublicJwk & { d?: string };
+  return publicJwk;
+}

@@ -1,0 +1,226 @@
+import { join } from 'node:path';
+import Keygrip from 'keygrip';
+import Koa, { type Context } from 'koa';
+import { createProxyTrust } from './config/proxies.ts';
+import { createSignIn } from './domain/accounts/sign-in.ts';
+import { createConsentPage } from './endpoints/interactions/consent.ts';
+import { createDeviceCookie } from './endpoints/interactions/device-cookie.ts';
+import { createEnginePages } from './endpoints/interactions/engine-pages.ts';
+import { createInteractions } from './endpoints/interactions/interaction.ts';
+import { interactionRoutes } from './endpoints/interactions/routes.ts';
+import { createSignInPage, inWords } from './endpoints/interactions/sign-in.ts';
+import { createAccessTokenVerifier, createClientTokenIssuer } from './endpoints/oauth/access-token.ts';
+import { createAdapterFactory } from './endpoints/oauth/adapter.ts';
+import { createClientAuthentication } from './endpoints/oauth/client-authentication.ts';
+import { createClientCredentialsGrant } from './endpoints/oauth/client-credentials-grant.ts';
+import { createCodeGrant } from './endpoints/oauth/code-grant.ts';
+import { createEngine } from './endpoints/oauth/engine.ts';
+import { createFindToken } from './endpoints/oauth/find-token.ts';
+import { createIntrospection } from './endpoints/oauth/introspection.ts';
+import { createRefreshGrant } from './endpoints/oauth/refresh-grant.ts';
+import { createRevocation } from './endpoints/oauth/revocation.ts';
+import { dispatch, oauthRoutes } from './endpoints/oauth/routes.ts';
+import { createTokenCodec } from './endpoints/oauth/token-codec.ts';
+import { createTokenEndpoint } from './endpoints/oauth/token-endpoint.ts';
+import { health, readiness } from './endpoints/ops/health.ts';
+import { createMetrics, type Metrics, metricsHandler } from './endpoints/ops/metrics.ts';
+import { createCsrf } from './http/csrf.ts';
+import { type ErrorWriter, errorHandler, writeOAuthError } from './http/errors.ts';
+import { gate } from './http/gate.ts';
+import { createRenderer } from './http/render.ts';
+import { factsOf, requestContext } from './http/request-context.ts';
+import { securityHeaders, sendPage } from './http/security-headers.ts';
+import { AppError } from './kit/errors.ts';
+import { createDigester } from './kit/digest.ts';
+import { createSealer } from './kit/seal.ts';
+import type { Services } from './services.ts';
+
+export interface App {
+  /** For `http.createServer`. */
+  handler: ReturnType<Koa['callback']>;
+  metrics: Metrics;
+  /** From now on readiness says no, so that load balancers look elsewhere. */
+  drain(): void;
+  stop(): void;
+}
+
+/** Another process's key rotation is seen within this many milliseconds, even without messages. */
+const KEY_POLL_MS = 2000;
+
+/** The one place that wires the ways in to what they need. */
+export function createApp(services: Services, { version }: { version: string }): App {
+  const { config, stores, log, clock, digester, dataKeys, audit, throttle, passwords, keySet, findClient, findResource } = services;
+  const { issuer, paths, lifetimes } = config;
+  const { tokens, accounts, consents } = stores;
+  const issuerUrl = new URL(issuer);
+  const basePath = issuerUrl.pathname.replace(/\/$/, '');
+  const https = issuerUrl.protocol === 'https:';
+
+  const metrics = createMetrics({ counters: stores.counters, passwords: passwords.load });
+  const renderer = createRenderer({ viewsDirectory: join(import.meta.dirname, '..', 'views'), basePath });
+  const writePage: ErrorWriter = (ctx, error) => {
+    if (ctx.accepts('html', 'json') !== 'html') return writeOAuthError(ctx, error);
+    const { status, title, next } = error.entry;
+    sendPage(ctx, renderer.render('errors/error', { status, title, message: error.public, next, requestId: factsOf(ctx).requestId }));
+    ctx.status = status;
+  };
+
+  // The OAuth engine and what it stands on.
+  const cookieKeys = new Keygrip([dataKeys.cookies.toString('base64url')], 'sha256');
+  const codec = createTokenCodec({ digester, sealer: createSealer([dataKeys.seal]), clock });
+  const engine = createEngine({
+    issuer,
+    paths,
+    lifetimes,
+    clock,
+    keySet,
+    cookieKeys,
+    adapter: createAdapterFactory({ tokens, codec, clock, findClient }),
+    accounts,
+    consents,
+    findClient,
+    findResource,
+    pages: createEnginePages({ renderer, accounts, writePage }),
+  });
+
+  async function followKeys(): Promise<void> {
+    try {
+      if (await keySet.refresh()) engine.rebuild();
+    } catch (err) {
+      log.warn({ err }, 'signing keys could not be read; the ones known stay in use');
+    }
+  }
+  services.onKeysChanged(() => void followKeys());
+  const keyPoll = setInterval(() => void followKeys(), KEY_POLL_MS);
+  keyPoll.unref();
+
+  // The machine endpoints: one client authentication, one way to find a token.
+  const authenticate = createClientAuthentication({ issuer, findClient, tokens, digester, throttle, audit, clock });
+  const verifyAccessToken = createAccessTokenVerifier({ issuer, keySet, clock });
+  const findToken = createFindToken({ tokens, codec, clock, findClient, verifyAccessToken });
+  const receiptDigester = createDigester(dataKeys.seal);
+  const oauth = oauthRoutes({
+    paths,
+    basePath,
+    engine,
+    keySet,
+    writePage,
+    introspect: createIntrospection({ issuer, authenticate, findToken, findResource }),
+    revoke: createRevocation({ authenticate, findToken, tokens, codec, audit, clock }),
+    token: createTokenEndpoint({
+      authenticate,
+      grants: {
+        authorization_code: createCodeGrant({ tokens, codec, runEngine: engine.runGrant, audit, clock }),
+        refresh_token: createRefreshGrant({
+          tokens,
+          codec,
+          runEngine: engine.runGrant,
+          accounts,
+          audit,
+          clock,
+          receiptKey: (token) => receiptDigester.digest('refresh-receipt', token),
+          graceSeconds: lifetimes.refreshGrace,
+        }),
+        client_credentials: createClientCredentialsGrant({
+          findResource,
+          issueToken: createClientTokenIssuer({ issuer, keySet, tokens, codec, clock }),
+        }),
+      },
+    }),
+  });
+
+  // The pages people see.
+  const interactions = createInteractions({ provider: engine.provider, findClient, csrf: createCsrf({ digester, issuer }) });
+  const signInPage = createSignInPage({
+    interactions,
+    signIn: createSignIn({ accounts, passwords, throttle }),
+    deviceCookie: createDeviceCookie({ secure: https }),
+    audit,
+    renderer,
+    basePath,
+  });
+  const consentPage = createConsentPage({
+    provider: engine.provider,
+    interactions,
+    accounts,
+    consents,
+    findResource,
+    audit,
+    clock,
+    renderer,
+    basePath,
+    lifetimeText: (offline) =>
+      offline
+        ? `It keeps this access for up to ${inWords(lifetimes.refreshAbsolute)}, also after you sign out here.`
+        : 'It keeps this access until you sign out here.',
+  });
+  const pages = interactionRoutes({ interactions, signInPage, consentPage, audit, authorizePath: basePath + paths.authorize });
+
+  let draining = false;
+  const ready = readiness({ ping: stores.ping, isDraining: () => draining });
+  const home = (ctx: Context): void => {
+    const html = renderer.render('home', {
+      issuer,
+      discoveryUrl: `${basePath}/.well-known/openid-configuration`,
+      jwksUrl: basePath + paths.jwks,
+      version,
+      demo: config.demo,
+    });
+    sendPage(ctx, html);
+  };
+  const asset = (ctx: Context): void => {
+    const found = renderer.asset(ctx.path);
+    if (!found) throw new AppError('not_found');
+    ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
+    ctx.type = found.type;
+    ctx.set('ETag', found.etag);
+    ctx.body = found.body;
+  };
+
+  /** The table of everything that is not OAuth. */
+  function siteRoute(path: string): { name: string; methods: Record<string, (ctx: Context) => Promise<void> | void> } | null {
+    if (path === '/health') return { name: 'health', methods: { GET: health, HEAD: health } };
+    if (path === '/ready') return { name: 'ready', methods: { GET: ready, HEAD: ready } };
+    if (path === config.metrics.path) return { name: 'metrics', methods: { GET: metricsHandler(metrics) } };
+    if (path === '/' || path === '') return { name: 'home', methods: { GET: home, HEAD: home } };
+    if (path.startsWith('/assets/')) return { name: 'asset', methods: { GET: asset, HEAD: asset } };
+    return pages(path);
+  }
+
+  const app = new Koa();
+  app.keys = cookieKeys;
+  app.on('error', (err) => log.error({ err }, 'response failed'));
+  // Past the gate every request is for the issuer, whatever stands in front of this process; the engine builds its URLs from these.
+  Object.defineProperties(app.request, { protocol: { get: () => issuerUrl.protocol.slice(0, -1) }, host: { get: () => issuerUrl.host } });
+  app.use(requestContext({ isTrustedProxy: createProxyTrust(config.trustedProxies), log, clock, observe: metrics.observe }));
+  app.use(securityHeaders({ https }));
+  // Nested, so that an error before the route is known still finds a writer.
+  app.use(errorHandler({ log, write: (ctx, error) => ((ctx.state['writeError'] as ErrorWriter | undefined) ?? writePage)(ctx, error) }));
+  app.use(gate({ issuer, enforceHttps: config.production || https }));
+  app.use(async (ctx) => {
+    ctx.path = withoutBase(ctx.path, basePath);
+    const route = oauth(ctx.path) ?? siteRoute(ctx.path);
+    if (!route) throw new AppError('not_found');
+    if ('writeError' in route) ctx.state['writeError'] = route.writeError;
+    await dispatch(ctx, { writeError: writePage, ...route });
+  });
+
+  return {
+    handler: app.callback(),
+    metrics,
+    drain: () => {
+      draining = true;
+    },
+    stop: () => clearInterval(keyPoll),
+  };
+}
+
+/**
+ * The path below the issuer. Well-known documents may also have the issuer's path inserted (RFC 8414 3.1), and probes know
+ * nothing of it. Anything else beside the issuer's path is nothing of ours.
+ */
+function withoutBase(path: string, basePath: string): string {
+  if (basePath === '' || path === '/health' || path === '/ready') return path;
+  if (path.startsWith('/.well-known/') && path.endsWith(basePath)) return path.slice(0, -basePath.length);
+  return path === basePath || path.startsWith(`${basePath}/`) ? path.slice(basePath.length) || '/' : '/not-below-the-issuer';
+}

@@ -1,0 +1,61 @@
+import type { Config } from './config/config.ts';
+import { parseConfig } from './config/config.ts';
+import type { Env } from './config/env.ts';
+import { ConfigError } from './config/problems.ts';
+import { loadSecrets } from './config/secrets.ts';
+import { systemClock } from './kit/clock.ts';
+import { createLog, type Log } from './kit/log.ts';
+import { SealError } from './kit/seal.ts';
+import { createServices, type Services } from './services.ts';
+import { openStorage } from './storage/open-storage.ts';
+import type { Stores } from './storage/stores.ts';
+
+/** Opens the stores of a configuration; the caller disposes of them. */
+export function openStores(config: Config, log: Log): Promise<Stores> {
+  return openStorage({
+    databaseUrl: config.databaseUrl,
+    ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
+    poolSize: config.databasePool,
+    log,
+    clock: systemClock,
+  });
+}
+
+/**
+ * From the environment to running services. Throws ConfigError, in words for the operator, whenever going on would be unsafe:
+ * a bad setting, tables that are not up to date, a secret that does not open the database.
+ */
+export async function boot(env: Env, { log: given }: { log?: Log } = {}): Promise<Services & AsyncDisposable> {
+  const config = parseConfig(env);
+  const log = given ?? createLog({ level: config.logLevel });
+  const stores = await openStores(config, log);
+  try {
+    await requireTables(config, stores);
+    const databaseIsEmpty = (await stores.dataKeys.list()).length === 0;
+    const secrets = loadSecrets(env, config, databaseIsEmpty);
+    const services = await createServices({ config, secrets, stores, log, clock: systemClock });
+    return {
+      ...services,
+      async [Symbol.asyncDispose]() {
+        await services.jobs.stop();
+        await stores[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await stores[Symbol.asyncDispose]();
+    if (!(error instanceof SealError)) throw error;
+    throw new ConfigError([
+      `GATEHOUSE_SECRETS: no secret given opens this database (${error.message}). Set the secret it was made with; nothing was changed.`,
+    ]);
+  }
+}
+
+/** Development brings the tables up to date by itself; production leaves that to the release step. */
+async function requireTables(config: Config, stores: Stores): Promise<void> {
+  const pending = await stores.migrations.pending();
+  if (pending.length === 0) return;
+  if (config.production) {
+    throw new ConfigError([`DATABASE_URL: ${pending.length} migration(s) are not applied (${pending.join(', ')}); run: gatehouse migrate up`]);
+  }
+  await stores.migrations.up();
+}

@@ -1,0 +1,47 @@
+import cluster from 'node:cluster';
+import { loadDemo } from '../seeds/demo.ts';
+import { boot } from './boot.ts';
+import { parseConfig } from './config/config.ts';
+import type { Env } from './config/env.ts';
+import { clusterMetrics } from './endpoints/ops/cluster-metrics.ts';
+import { createLog } from './kit/log.ts';
+import { onStop } from './stop.ts';
+import { listenMetrics, runWeb } from './web.ts';
+import { welcome } from './welcome.ts';
+
+/**
+ * WEB_CONCURRENCY > 1: the primary prepares the database once, starts the workers, replaces one that dies, and passes signals
+ * on. False when there is nothing to share and the caller should serve by itself.
+ */
+export async function runCluster(env: Env): Promise<boolean> {
+  const config = parseConfig(env);
+  if (config.workers === 1) return false;
+  if (cluster.isWorker) {
+    await runWeb(env, { inCluster: true });
+    return true;
+  }
+  const log = createLog({ level: config.logLevel });
+  await using services = await boot(env, { log });
+  if (config.demo) await loadDemo(services);
+
+  let stopping = false;
+  cluster.on('exit', (worker, code) => {
+    if (stopping) return;
+    log.error({ worker: worker.id, code }, 'worker ended; starting another');
+    // Not at once: a worker that cannot start must not be restarted in a tight loop.
+    setTimeout(() => !stopping && cluster.fork(), 1000);
+  });
+  for (let i = 0; i < config.workers; i += 1) cluster.fork();
+  const metrics = config.metrics.port === null ? null : await listenMetrics(clusterMetrics, config.metrics.port, config.metrics.host);
+  if (!config.production) process.stdout.write(welcome(config));
+
+  onStop(log, async () => {
+    stopping = true;
+    const workers = Object.values(cluster.workers ?? {});
+    const gone = workers.map((worker) => new Promise<void>((resolve) => (worker ? worker.once('exit', () => resolve()) : resolve())));
+    for (const worker of workers) worker?.process.kill('SIGTERM');
+    await Promise.all(gone);
+    metrics?.close();
+  });
+  return true;
+}

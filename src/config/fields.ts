@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90d`, `1h`, `15m`, `30s` or bare seconds, as whole seconds; null when it is none of these. */
+export function parseDuration(text: string): number | null {
+  const match = /^(\d{1,9})([smhd]?)$/.exec(text.trim());
+  return match ? Number(match[1]) * (UNITS[match[2] || 's'] ?? 1) : null;
+}
+
+/** A duration setting in seconds. */
+export const duration = (byDefault: string, { min, max = 3650 * 86_400 }: { min: number; max?: number }) =>
+  z
+    .string()
+    .default(byDefault)
+    .transform((text, context) => {
+      const seconds = parseDuration(text);
+      if (seconds !== null && seconds >= min && seconds <= max) return seconds;
+      context.addIssue({ code: 'custom', message: `use a duration such as ${byDefault}, from ${min}s to ${max}s` });
+      return z.NEVER;
+    });
+
+export const port = z.coerce.number().int().min(1).max(65_535);
+
+/** Comma-separated. */
+export const list = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
+
+export const path = z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'use a path such as /oauth2/token: lower level, no trailing slash');
+
+export const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');

@@ -1,0 +1,63 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newSecret } from '../kit/ids.ts';
+import type { Env } from './env.ts';
+import { ConfigError } from './problems.ts';
+
+/** Apart from Config, so that the configuration can be printed. */
+export interface Secrets {
+  /** Key-encryption secrets; the first one seals, all of them open. */
+  ring: readonly string[];
+}
+
+const FILE = 'secrets.json';
+
+/**
+ * From GATEHOUSE_SECRETS (comma-separated), or in development from a 0600 file that is made once.
+ * @param databaseIsEmpty whether nothing is sealed yet: only then may a missing secret be generated.
+ */
+export function loadSecrets(
+  env: Env,
+  { production, dataDirectory }: { production: boolean; dataDirectory: string },
+  databaseIsEmpty: boolean,
+): Secrets {
+  const given = env['GATEHOUSE_SECRETS']?.split(',').map((secret) => secret.trim()).filter(Boolean) ?? [];
+  if (given.length > 0) return { ring: checked(given, 'GATEHOUSE_SECRETS') };
+  if (production) {
+    throw new ConfigError(['GATEHOUSE_SECRETS: must be set in production; make one with: openssl rand -base64 32']);
+  }
+  const file = join(dataDirectory, FILE);
+  if (existsSync(file)) return { ring: checked(readSecretsFile(file), file) };
+  if (!databaseIsEmpty) {
+    throw new ConfigError([
+      `GATEHOUSE_SECRETS: the database holds sealed keys but there is no secret to open them; set it, or restore ${file}`,
+    ]);
+  }
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  const ring = [newSecret()];
+  // `wx` fails when another process made the file first; then that one counts.
+  try {
+    writeFileSync(file, `${JSON.stringify({ secrets: ring }, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    return { ring };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return { ring: checked(readSecretsFile(file), file) };
+  }
+}
+
+function readSecretsFile(file: string): string[] {
+  try {
+    const { secrets } = JSON.parse(readFileSync(file, 'utf8')) as { secrets?: unknown };
+    if (Array.isArray(secrets) && secrets.every((secret) => typeof secret === 'string')) return secrets;
+  } catch {
+    // Reported below with the same words as a file of another shape.
+  }
+  throw new ConfigError([`${file}: not a secrets file; restore it from a backup`]);
+}
+
+function checked(ring: string[], source: string): string[] {
+  if (ring.length === 0 || ring.some((secret) => secret.length < 32)) {
+    throw new ConfigError([`${source}: every secret needs at least 32 characters; make one with: openssl rand -base64 32`]);
+  }
+  return ring;
+}

@@ -1,0 +1,28 @@
+/** An end user who signs in. */
+export interface Account {
+  /** `acc_…`; the OIDC `sub`. Never reused. */
+  id: string;
+  /** As the user typed it, for display and mail. */
+  email: string;
+  emailVerified: boolean;
+  /** Argon2id in PHC string form, or null when the account has no password. */
+  passwordHash: string | null;
+  givenName: string | null;
+  familyName: string | null;
+  /** Milliseconds since the epoch; null while enabled. */
+  disabledAt: number | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+const EMAIL = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}]{1,255}$/u;
+
+/** The form under which an address is unique: NFKC and lower case. Null when it is not an address at all. */
+export function normalizeEmail(input: string): string | null {
+  const email = input.trim().normalize('NFKC').toLowerCase();
+  return EMAIL.test(email) ? email : null;
+}
+
+export function displayName(account: Pick<Account, 'givenName' | 'familyName' | 'email'>): string {
+  return [account.givenName, account.familyName].filter(Boolean).join(' ') || account.email;
+}

@@ -1,0 +1,69 @@
+import { hash, verify } from '@node-rs/argon2';
+import { AppError } from '../../kit/errors.ts';
+
+/** OWASP 2026 minimum for argon2id: 19 MiB, two passes, one lane (about 13 ms of one core). */
+const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+/** Argon2 has no limit of its own; a cap keeps a megabyte "password" from being hashed. Nothing is cut off silently. */
+export const MAX_PASSWORD_BYTES = 1024;
+/** NIST SP 800-63B-4: 15 when the password is the only factor. */
+export const MIN_PASSWORD_LENGTH = 15;
+
+export interface Passwords {
+  hash(password: string): Promise<string>;
+  /** With `phc` null it spends the same time on a dummy hash and answers false: an unknown user costs what a known one does. */
+  verify(phc: string | null, password: string): Promise<boolean>;
+  /** Hashing jobs running and waiting, for the metrics. */
+  load(): { running: number; waiting: number };
+}
+
+/**
+ * Hashing runs on libuv's threads. At most `concurrency` run at once, so that token signing always finds a thread, and at
+ * most `queueLimit` wait: past that a sign-in is refused with 503 instead of making everyone slow.
+ */
+export async function createPasswords({
+  concurrency,
+  queueLimit,
+}: { concurrency: number; queueLimit: number }): Promise<Passwords> {
+  const dummy = await hash('a password that nobody has', ARGON2);
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  async function limited<T>(job: () => Promise<T>): Promise<T> {
+    if (running >= concurrency) {
+      if (waiting.length >= queueLimit) {
+        throw new AppError('temporarily_unavailable', {
+          public: 'Too many people are signing in just now.',
+          retryAfterSeconds: 3,
+        });
+      }
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+    running += 1;
+    try {
+      return await job();
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  }
+
+  return {
+    hash: (password) => limited(() => hash(password.normalize('NFKC'), ARGON2)),
+    async verify(phc, password) {
+      if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return false;
+      const matches = await limited(() => verify(phc ?? dummy, password.normalize('NFKC')));
+      return matches && phc !== null;
+    },
+    load: () => ({ running, waiting: waiting.length }),
+  };
+}
+
+/** Why a password is not acceptable, in words for the person choosing it; null when it is. */
+export function passwordProblem(password: string, context: readonly string[] = []): string | null {
+  if ([...password].length < MIN_PASSWORD_LENGTH) return `Use at least ${MIN_PASSWORD_LENGTH} characters.`;
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return `Use at most ${MAX_PASSWORD_BYTES} bytes.`;
+  const lower = password.toLowerCase();
+  if (context.some((word) => word.length > 3 && lower === word.toLowerCase())) return 'Do not use your email address.';
+  if (new Set(lower).size < 5) return 'Use more than four different characters.';
+  return null;
+}

@@ -1,0 +1,59 @@
+import type { Throttle, ThrottlePolicy } from '../limits/throttle.ts';
+import { type Account, normalizeEmail } from './account.ts';
+import type { AccountStore } from './account-store.ts';
+import type { Passwords } from './password.ts';
+
+/** Never locks for good: the longest wait is 15 minutes, and a known device has a counter of its own. */
+export const SIGN_IN_BY_ACCOUNT: ThrottlePolicy = {
+  name: 'sign-in-account', freeAttempts: 5, firstDelaySeconds: 2, maxDelaySeconds: 900, windowSeconds: 86_400,
+};
+/** Looser, and successes count too: many people share one address, and an attacker's own account must not reset it. */
+export const SIGN_IN_BY_ADDRESS: ThrottlePolicy = {
+  name: 'sign-in-address', freeAttempts: 100, firstDelaySeconds: 1, maxDelaySeconds: 60, windowSeconds: 600,
+};
+
+export type SignInOutcome =
+  | { kind: 'signed-in'; account: Account }
+  /** Unknown user, wrong password and disabled account are one answer to the caller; `reason` is for the audit trail. */
+  | { kind: 'refused'; reason: 'unknown' | 'wrong-password' | 'disabled'; accountId: string | null }
+  | { kind: 'throttled'; retryAfterSeconds: number };
+
+export type SignIn = (attempt: {
+  email: string;
+  password: string;
+  /** The client's address; IPv6 callers count per /64. */
+  addressGroup: string;
+  /** An account id this browser has signed in to before, proven by its device cookie. */
+  knownDevice: { accountId: string; deviceId: string } | null;
+}) => Promise<SignInOutcome>;
+
+export function createSignIn({
+  accounts,
+  passwords,
+  throttle,
+}: { accounts: AccountStore; passwords: Passwords; throttle: Throttle }): SignIn {
+  return async ({ email, password, addressGroup, knownDevice }) => {
+    const normalized = normalizeEmail(email);
+    const account = normalized ? await accounts.findByEmail(normalized) : null;
+    // The counter is by what was typed, so that known and unknown users are throttled alike. A device that signed in to
+    // this very account counts apart: an attacker elsewhere cannot keep its owner out.
+    const subject =
+      account && knownDevice?.accountId === account.id
+        ? `device\0${knownDevice.deviceId}\0${account.id}`
+        : `email\0${normalized ?? email.slice(0, 320)}`;
+
+    const waits = [
+      await throttle.attempt(SIGN_IN_BY_ADDRESS, addressGroup),
+      await throttle.attempt(SIGN_IN_BY_ACCOUNT, subject),
+    ].filter((wait) => wait !== null);
+    if (waits.length > 0) return { kind: 'throttled', retryAfterSeconds: Math.max(...waits) };
+
+    const matches = await passwords.verify(account?.passwordHash ?? null, password);
+    if (!account) return { kind: 'refused', reason: 'unknown', accountId: null };
+    if (!matches) return { kind: 'refused', reason: 'wrong-password', accountId: account.id };
+    if (account.disabledAt !== null) return { kind: 'refused', reason: 'disabled', accountId: account.id };
+
+    await throttle.forgive(SIGN_IN_BY_ACCOUNT, subject);
+    return { kind: 'signed-in', account };
+  };
+}

@@ -1,0 +1,77 @@
+import { type Client, isClientId, isPublicClient } from './client.ts';
+
+/** OpenID Connect scopes and what they mean to the person who is asked. */
+export const OPENID_SCOPES: Readonly<Record<string, string>> = {
+  openid: 'Know who you are',
+  profile: 'See your name',
+  email: 'See your email address',
+  offline_access: 'Keep its access after you sign out here',
+};
+
+/** RFC 6749 appendix A.4. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
+export const isScopeName = (value: string): boolean => SCOPE.test(value);
+
+const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
+export const isLoopbackHost = (hostname: string): boolean => LOOPBACK.has(hostname);
+
+const FORBIDDEN_SCHEMES = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'about:', 'blob:', 'ws:', 'wss:', 'ftp:']);
+
+/** Why a redirect URI is not acceptable (RFC 9700 2.1, RFC 8252 7.1-7.3); null when it is. */
+export function redirectUriProblem(uri: string, client: Pick<Client, 'applicationType'>): string | null {
+  const url = URL.parse(uri);
+  if (!url || !/^[\x21-\x7e]{1,2048}$/.test(uri)) return `${uri}: not an absolute URI`;
+  if (uri.includes('#')) return `${uri}: must not have a fragment`;
+  if (uri.includes('*')) return `${uri}: wildcards are not supported, register each URI`;
+  if (url.username || url.password) return `${uri}: must not have user information`;
+  if (url.protocol === 'https:') return null;
+  if (url.protocol === 'http:') {
+    return isLoopbackHost(url.hostname) ? null : `${uri}: http is allowed for loopback addresses only, use https`;
+  }
+  if (FORBIDDEN_SCHEMES.has(url.protocol)) return `${uri}: the scheme is not allowed`;
+  if (client.applicationType !== 'native') return `${uri}: a web client needs https`;
+  return url.protocol.includes('.') ? null : `${uri}: a private-use scheme must be a reversed domain name, for instance com.example.app:/callback`;
+}
+
+/** Everything wrong with a client's metadata, in words for the operator; empty when nothing is. */
+export function clientProblems(client: Client): string[] {
+  const problems: string[] = [];
+  const codeFlow = client.grantTypes.includes('authorization_code');
+  if (!isClientId(client.id)) problems.push('id: use 1 to 64 of A-Z a-z 0-9 . _ -');
+  // The `sub` of a client's own token is its id; an account id there would pass for a user (RFC 9700 4.15).
+  if (client.id.startsWith('acc_')) problems.push('id: must not look like an account id');
+  if (client.name.trim() === '' || client.name.length > 120) problems.push('name: use 1 to 120 characters');
+  if (codeFlow && client.redirectUris.length === 0) problems.push('redirectUris: the authorization code grant needs at least one');
+  if (!codeFlow && client.redirectUris.length > 0) problems.push('redirectUris: only the authorization code grant uses them');
+  for (const uri of client.redirectUris) problems.push(...prefixed('redirectUris', redirectUriProblem(uri, client)));
+  for (const uri of client.postLogoutRedirectUris) problems.push(...prefixed('postLogoutRedirectUris', redirectUriProblem(uri, client)));
+  if (client.grantTypes.includes('refresh_token') && !codeFlow) problems.push('grantTypes: refresh_token comes with authorization_code');
+  if (isPublicClient(client)) {
+    if (client.grantTypes.includes('client_credentials')) problems.push('grantTypes: a public client cannot use client_credentials');
+    if (!client.requirePkce) problems.push('requirePkce: PKCE can be waived for confidential clients only');
+    if (client.secrets.length > 0) problems.push('secrets: a public client has none');
+  }
+  if (client.authMethod === 'private_key_jwt') problems.push(...jwksProblems(client));
+  else if (client.jwks.length > 0) problems.push('jwks: only private_key_jwt uses keys');
+  for (const scope of client.scopes) if (!isScopeName(scope)) problems.push(`scopes: ${scope} is not a scope name`);
+  for (const origin of client.allowedOrigins) {
+    if (URL.parse(origin)?.origin !== origin) problems.push(`allowedOrigins: ${origin} is not an origin`);
+  }
+  return problems;
+}
+
+const prefixed = (field: string, problem: string | null): string[] => (problem ? [`${field}: ${problem}`] : []);
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth'];
+
+function jwksProblems(client: Client): string[] {
+  const problems: string[] = [];
+  if (client.jwks.length === 0) problems.push('jwks: private_key_jwt needs at least one public key');
+  if (client.secrets.length > 0) problems.push('secrets: private_key_jwt uses keys, not secrets');
+  for (const jwk of client.jwks) {
+    if (PRIVATE_MEMBERS.some((member) => member in jwk)) problems.push('jwks: register the public key only');
+    if (!['RSA', 'EC', 'OKP'].includes(jwk.kty)) problems.push(`jwks: key type ${String(jwk.kty)} is not supported`);
+    if (jwk.kty === 'RSA' && Buffer.from(String(jwk['n'] ?? ''), 'base64url').length < 256) problems.push('jwks: RSA keys need at least 2048 bits');
+  }
+  return problems;
+}

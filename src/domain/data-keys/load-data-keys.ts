@@ -1,0 +1,39 @@
+import { randomBytes } from '../../kit/random.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { type Sealer, SealError } from '../../kit/seal.ts';
+import { DATA_KEY_NAMES, type DataKeyName } from './data-key.ts';
+import type { DataKeyStore } from './data-key-store.ts';
+
+export type DataKeys = Readonly<Record<DataKeyName, Buffer>>;
+
+const context = (name: string): string => `data-key:${name}`;
+
+/**
+ * Opens the data keys; on an empty database creates them first. They are the canary of the key-encryption ring: when it
+ * does not open them the process must not start, and must never make fresh ones in their place.
+ */
+export async function loadDataKeys({ store, sealer, clock }: { store: DataKeyStore; sealer: Sealer; clock: Clock }): Promise<DataKeys> {
+  let rows = await store.list();
+  if (rows.length === 0) {
+    for (const name of DATA_KEY_NAMES) {
+      await store.insert({ name, sealed: sealer.seal(randomBytes(32), context(name)), createdAt: clock.nowMs() });
+    }
+    rows = await store.list();
+  }
+  const entries = DATA_KEY_NAMES.map((name): [DataKeyName, Buffer] => {
+    const row = rows.find((candidate) => candidate.name === name);
+    if (!row) throw new SealError(`the data key "${name}" is missing from the database; restore it from a backup`);
+    return [name, sealer.open(row.sealed, context(name))];
+  });
+  return Object.fromEntries(entries) as Record<DataKeyName, Buffer>;
+}
+
+/** Re-seals every data key under the current key of the ring; returns how many were changed. */
+export async function resealDataKeys(store: DataKeyStore, sealer: Sealer): Promise<number> {
+  let changed = 0;
+  for (const { name, sealed } of await store.list()) {
+    if (sealer.isCurrent(sealed)) continue;
+    if (await store.reseal(name, sealed, sealer.seal(sealer.open(sealed, context(name)), context(name)))) changed += 1;
+  }
+  return changed;
+}

@@ -1,0 +1,55 @@
+/** The kinds of record the OAuth engine persists, by its model names, and two of ours. */
+export const TOKEN_KINDS = [
+  'Session',
+  'Interaction',
+  'Grant',
+  'AuthorizationCode',
+  'RefreshToken',
+  'AccessToken',
+  'ClientCredentials',
+  'DeviceCode',
+  'BackchannelAuthenticationRequest',
+  'PushedAuthorizationRequest',
+  'InitialAccessToken',
+  'RegistrationAccessToken',
+  /** A `jti` that was seen: client assertions and, later, DPoP proofs. */
+  'ReplayMarker',
+  /** A JWT access token revoked before its expiry. */
+  'RevokedToken',
+] as const;
+
+export type TokenKind = (typeof TOKEN_KINDS)[number];
+
+/** What may live in Redis: losing it signs people out or asks them again, but never revives a revoked or used credential. */
+export const SHORT_LIVED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
+  'Session',
+  'Interaction',
+  'DeviceCode',
+  'BackchannelAuthenticationRequest',
+  'PushedAuthorizationRequest',
+  'AccessToken',
+  'ClientCredentials',
+  'ReplayMarker',
+]);
+
+export interface TokenRecord {
+  kind: TokenKind;
+  /** Keyed digest of the bearer value; the value itself is never stored. */
+  id: string;
+  /** JSON, or sealed JSON for kinds that must give an identifier back. Never contains the bearer value in clear. */
+  payload: string;
+  grantId: string | null;
+  accountId: string | null;
+  clientId: string | null;
+  /** Session uid; not unique (two parallel resumes share one). */
+  uid: string | null;
+  userCode: string | null;
+  /** Seconds since the epoch. */
+  createdAt: number;
+  /** Seconds since the epoch; null never expires. */
+  expiresAt: number | null;
+  /** Milliseconds since the epoch; null while unused. */
+  consumedAt: number | null;
+  /** The sealed response that consuming this record produced, for the refresh grace window. */
+  receipt: string | null;
+}

@@ -1,0 +1,46 @@
+import type { TokenKind, TokenRecord } from './token-record.ts';
+
+/**
+ * One generic record store for everything the OAuth engine persists. Backends: SQL (all kinds), Redis (short-lived kinds).
+ * Expired records may still be returned: whoever reads decides with its clock; `purge` removes them later.
+ * Every method is atomic. All throw StoreUnavailableError when the store cannot be reached, and then changed nothing.
+ */
+export interface TokenStore {
+  /** Insert-if-absent. False when (kind, id) exists already, expired or not; the stored record is then untouched. */
+  insert(record: TokenRecord): Promise<boolean>;
+  /** Insert or replace payload, references and expiry. Never clears `consumedAt` or `receipt` of an existing record. */
+  save(record: TokenRecord): Promise<void>;
+  find(kind: TokenKind, id: string): Promise<TokenRecord | null>;
+  /** Several lookups in one statement; the result has the found ones only, in any order. */
+  findMany(keys: readonly { kind: TokenKind; id: string }[]): Promise<TokenRecord[]>;
+  /** All sessions with this uid, newest first. */
+  findByUid(uid: string): Promise<TokenRecord[]>;
+  findByUserCode(userCode: string): Promise<TokenRecord | null>;
+  /** Marks as used, exactly once: false when it was used before or does not exist. `atMs` is milliseconds since the epoch. */
+  consume(kind: TokenKind, id: string, atMs: number): Promise<boolean>;
+  /** False when there was nothing to remove, so exactly one of several concurrent removers is told true. */
+  remove(kind: TokenKind, id: string): Promise<boolean>;
+  /** Removes every record of the grant, the Grant itself included when `grantKey` (its digest) is given. */
+  removeByGrant(grantId: string, grantKey?: string): Promise<void>;
+  /** Removes every record of the account: sessions, grants and all that hangs on them. Returns the ids of its grants. */
+  removeByAccount(accountId: string): Promise<string[]>;
+  removeByClient(clientId: string): Promise<string[]>;
+  /** Deletes at most `limit` records that expired before `nowSeconds`; returns how many. */
+  purge(nowSeconds: number, limit: number): Promise<number>;
+}
+
+/** The part that only the durable store offers: a single-use record and all it produces change together, or not at all. */
+export interface DurableTokenStore extends TokenStore {
+  /**
+   * Atomically consumes `consume` (when given) and inserts `inserts`. False when the record was used before or is gone:
+   * then nothing was inserted. `receipt` is stored on the consumed record.
+   */
+  commit(change: TokenCommit): Promise<boolean>;
+  /** Drops receipts of records consumed before `beforeMs`, at most `limit`; returns how many. */
+  clearReceipts(beforeMs: number, limit: number): Promise<number>;
+}
+
+export interface TokenCommit {
+  consume?: { kind: TokenKind; id: string; atMs: number; receipt?: string };
+  inserts: readonly TokenRecord[];
+}

@@ -1,0 +1,49 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { displayName } from '../../domain/accounts/account.ts';
+import type { AccountStore } from '../../domain/accounts/account-store.ts';
+import type { ErrorWriter } from '../../http/errors.ts';
+import type { Renderer } from '../../http/render.ts';
+import { factsOf } from '../../http/request-context.ts';
+import { formTarget, sendPage } from '../../http/security-headers.ts';
+import { ERROR_CODES, type ErrorCodeName } from '../../kit/error-codes.ts';
+import { AppError } from '../../kit/errors.ts';
+
+/** The pages the engine asks for while it answers: sign-out, signed out, and errors that have no client to go back to. */
+export function createEnginePages({
+  renderer,
+  accounts,
+  writePage,
+}: { renderer: Renderer; accounts: Pick<AccountStore, 'find'>; writePage: ErrorWriter }) {
+  return {
+    async error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, cause: Error): Promise<void> {
+      const expired = cause.name === 'SessionNotFound';
+      const code: ErrorCodeName = expired ? 'session_not_found' : out.error in ERROR_CODES ? (out.error as ErrorCodeName) : 'invalid_request';
+      writePage(ctx, new AppError(code, expired ? {} : { public: sentence(out.error_description ?? ERROR_CODES[code].title) }));
+    },
+    async signOut(ctx: KoaContextWithOIDC, form: string): Promise<void> {
+      const action = /action="([^"]+)"/.exec(form)?.[1];
+      const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1];
+      if (!action || !xsrf) throw new TypeError('the engine changed its sign-out form');
+      const account = await accounts.find(ctx.oidc.session?.accountId ?? '');
+      const target = ctx.oidc.params?.['post_logout_redirect_uri'];
+      const html = renderer.render('interactions/sign-out', {
+        action: new URL(action).pathname,
+        xsrf,
+        clientName: ctx.oidc.client?.clientName,
+        accountName: account ? displayName(account) : 'your account',
+        requestId: factsOf(ctx).requestId,
+      });
+      sendPage(ctx, html, typeof target === 'string' ? [formTarget(target)] : []);
+    },
+    async signedOut(ctx: KoaContextWithOIDC): Promise<void> {
+      const html = renderer.render('interactions/signed-out', {
+        clientName: ctx.oidc.client?.clientName,
+        requestId: factsOf(ctx).requestId,
+      });
+      sendPage(ctx, html);
+    },
+  };
+}
+
+/** The engine writes its descriptions in lower case, for logs. */
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;

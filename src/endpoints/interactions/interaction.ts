@@ -1,0 +1,64 @@
+import type { Context } from 'koa';
+import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import type { Client } from '../../domain/clients/client.ts';
+import type { Csrf } from '../../http/csrf.ts';
+import { readParameters, single } from '../../http/parameters.ts';
+import { formTarget } from '../../http/security-headers.ts';
+import { AppError } from '../../kit/errors.ts';
+
+export type EngineInteraction = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+/** The step at hand: what the engine waits for, and for which client. */
+export interface Step {
+  interaction: EngineInteraction;
+  uid: string;
+  client: Client;
+  /** Where the page's forms may lead in the end, for the form-action directive. */
+  formTargets: string[];
+}
+
+/** Reads and answers the engine's interactions. Each belongs to the browser that has its signed cookie. */
+export function createInteractions({
+  provider,
+  findClient,
+  csrf,
+}: {
+  provider: () => Provider;
+  findClient: (id: string) => Promise<Client | null>;
+  csrf: Csrf;
+}) {
+  async function current(ctx: Context, uid: string): Promise<Step> {
+    let interaction: EngineInteraction;
+    try {
+      interaction = await provider().interactionDetails(ctx.req, ctx.res);
+    } catch (cause) {
+      if (cause instanceof errors.SessionNotFound) throw new AppError('session_not_found', { cause });
+      throw cause;
+    }
+    if (interaction.uid !== uid) throw new AppError('session_not_found');
+    const client = await findClient(String(interaction.params['client_id']));
+    if (!client) throw new AppError('session_not_found', { public: 'The application was removed meanwhile.' });
+    const redirectUri = String(interaction.params['redirect_uri']);
+    return { interaction, uid, client, formTargets: [formTarget(redirectUri)] };
+  }
+
+  return {
+    current,
+    /** The same for a form post: its fields, once the CSRF token was checked. */
+    async posted(ctx: Context, uid: string): Promise<{ step: Step; fields: (name: string) => string }> {
+      const parameters = await readParameters(ctx, { limitBytes: 16_384 });
+      const step = await current(ctx, uid);
+      csrf.check(ctx, uid, single(parameters, 'csrf'));
+      return { step, fields: (name) => single(parameters, name) ?? '' };
+    },
+    token: (uid: string): string => csrf.token(uid),
+    /** Hands the result to the engine and sends the browser back to it. 303: the form's fields must not be sent along. */
+    async finish(ctx: Context, result: InteractionResults, merge: boolean): Promise<void> {
+      const returnTo = await provider().interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: merge });
+      ctx.status = 303;
+      ctx.redirect(returnTo);
+    },
+  };
+}
+
+export type Interactions = ReturnType<typeof createInteractions>;

@@ -1,0 +1,79 @@
+import type { Context } from 'koa';
+import type { SignIn } from '../../domain/accounts/sign-in.ts';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
+import type { Renderer } from '../../http/render.ts';
+import { factsOf } from '../../http/request-context.ts';
+import { sendPage } from '../../http/security-headers.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { createDeviceCookie } from './device-cookie.ts';
+import type { Interactions, Step } from './interaction.ts';
+
+/** The sign-in page. Unknown, wrong and disabled are one answer. */
+export function createSignInPage({
+  interactions,
+  signIn,
+  deviceCookie,
+  audit,
+  renderer,
+  basePath,
+}: {
+  interactions: Interactions;
+  signIn: SignIn;
+  deviceCookie: ReturnType<typeof createDeviceCookie>;
+  audit: RecordAudit;
+  renderer: Renderer;
+  basePath: string;
+}) {
+  function show(ctx: Context, step: Step, { email = '', error }: { email?: string; error?: string } = {}): void {
+    const { uid, client, interaction, formTargets } = step;
+    const again = interaction.session?.accountId !== undefined;
+    const html = renderer.render('interactions/sign-in', {
+      clientName: client.name,
+      action: `${basePath}/interaction/${uid}/sign-in`,
+      cancelAction: `${basePath}/interaction/${uid}/cancel`,
+      csrfToken: interactions.token(uid),
+      email: email || String(interaction.params['login_hint'] ?? ''),
+      error,
+      notice: again ? 'Please sign in again to continue.' : undefined,
+      requestId: factsOf(ctx).requestId,
+    });
+    sendPage(ctx, html, formTargets);
+  }
+
+  return {
+    show,
+    async submit(ctx: Context, uid: string): Promise<void> {
+      const { step, fields } = await interactions.posted(ctx, uid);
+      if (step.interaction.prompt.name !== 'login') throw new AppError('session_not_found');
+      const { ip, requestId, addressGroup } = factsOf(ctx);
+      const [email, password] = [fields('email'), fields('password')];
+      const clientId = step.client.id;
+
+      const outcome = await signIn({ email, password, addressGroup, knownDevice: deviceCookie.read(ctx) });
+      switch (outcome.kind) {
+        case 'signed-in': {
+          const { id: accountId } = outcome.account;
+          await audit('account.signed_in', { accountId, clientId, ip, requestId });
+          deviceCookie.remember(ctx, accountId);
+          return interactions.finish(ctx, { login: { accountId, amr: ['pwd'] } }, false);
+        }
+        case 'throttled':
+          await audit('account.sign_in_throttled', { clientId, ip, requestId });
+          ctx.set('Retry-After', String(outcome.retryAfterSeconds));
+          ctx.status = 429;
+          return show(ctx, step, { email, error: `Too many attempts. Wait ${inWords(outcome.retryAfterSeconds)} and try again.` });
+        case 'refused':
+          await audit('account.sign_in_failed', { accountId: outcome.accountId, clientId, ip, requestId, details: { reason: outcome.reason } });
+          ctx.status = 422;
+          return show(ctx, step, { email, error: 'The email address or the password is not right. Check both and try again.' });
+      }
+    },
+  };
+}
+
+/** A duration as people say it, rounded up to one unit. */
+export function inWords(seconds: number): string {
+  const [size, unit] = seconds < 90 ? [1, 'second'] : seconds < 5400 ? [60, 'minute'] : seconds < 129_600 ? [3600, 'hour'] : [86_400, 'day'];
+  const count = Math.ceil(seconds / size);
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}

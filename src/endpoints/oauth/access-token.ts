@@ -1,0 +1,74 @@
+import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import type { Client } from '../../domain/clients/client.ts';
+import type { ResourceServer } from '../../domain/resources/resource-server.ts';
+import type { KeySet } from '../../domain/signing-keys/key-set.ts';
+import type { TokenStore } from '../../domain/tokens/token-store.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { newSecret } from '../../kit/ids.ts';
+import type { TokenCodec } from './token-codec.ts';
+
+/** An access token for a client itself (RFC 6749 4.4): opaque and stored, or a JWT of RFC 9068 and not stored. */
+export type IssueClientToken = (grant: { client: Client; resource: ResourceServer; scope: string }) => Promise<string>;
+
+export function createClientTokenIssuer({
+  issuer,
+  keySet,
+  tokens,
+  codec,
+  clock,
+}: {
+  issuer: string;
+  keySet: KeySet;
+  tokens: Pick<TokenStore, 'insert'>;
+  codec: TokenCodec;
+  clock: Clock;
+}): IssueClientToken {
+  return async ({ client, resource, scope }) => {
+    const iat = clock.nowSeconds();
+    const exp = iat + resource.accessTokenLifetimeSeconds;
+    if (resource.accessTokenFormat === 'opaque') {
+      const value = `gat_${newSecret()}`;
+      const payload = { kind: 'ClientCredentials', clientId: client.id, aud: resource.identifier, scope, iat, exp };
+      await tokens.insert(codec.encode('ClientCredentials', value, payload, resource.accessTokenLifetimeSeconds));
+      return value;
+    }
+    const key = keySet.signer('ES256');
+    return new SignJWT({ client_id: client.id, scope })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
+      .setIssuer(issuer)
+      .setSubject(client.id)
+      .setAudience(resource.identifier)
+      .setIssuedAt(iat)
+      .setExpirationTime(exp)
+      .setJti(newSecret())
+      .sign(key.privateKey);
+  };
+}
+
+/** Verifies a JWT access token of this server. Null for anything else, whatever is wrong with it. */
+export type VerifyAccessToken = (token: string) => Promise<JWTPayload | null>;
+
+export function createAccessTokenVerifier({
+  issuer,
+  keySet,
+  clock,
+}: { issuer: string; keySet: KeySet; clock: Clock }): VerifyAccessToken {
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(
+        token,
+        async ({ kid, alg }) => {
+          if (kid === undefined) throw new Error('kid is missing');
+          // Another process may have rotated just now.
+          const key = keySet.byKid(kid) ?? ((await keySet.refresh()) ? keySet.byKid(kid) : undefined);
+          if (!key || key.algorithm !== alg) throw new Error('unknown key');
+          return key.publicKey;
+        },
+        { issuer, typ: 'at+jwt', algorithms: ['ES256', 'RS256'], requiredClaims: ['exp', 'jti', 'sub', 'aud', 'client_id'], currentDate: new Date(clock.nowMs()) },
+      );
+      return payload;
+    } catch {
+      return null;
+    }
+  };
+}

@@ -1,0 +1,95 @@
+import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
+import type { Clock } from '../../kit/clock.ts';
+import type { Client } from '../../domain/clients/client.ts';
+import type { TokenKind } from '../../domain/tokens/token-record.ts';
+import type { TokenStore } from '../../domain/tokens/token-store.ts';
+import { toEngineMetadata } from './client-metadata.ts';
+import type { EnginePayload, TokenCodec } from './token-codec.ts';
+import type { TokenUnit } from './token-unit.ts';
+
+/** The unit of work of the token request under way, if any. */
+const currentUnit = (): TokenUnit | undefined => Provider.ctx?.['state']['tokenUnit'] as TokenUnit | undefined;
+
+/** The engine's storage, by model name. Every guarantee the engine lacks (atomicity, digests) is made here or below. */
+export function createAdapterFactory({
+  tokens,
+  codec,
+  clock,
+  findClient,
+}: {
+  tokens: TokenStore;
+  codec: TokenCodec;
+  clock: Clock;
+  findClient: (id: string) => Promise<Client | null>;
+}): (model: string) => Adapter {
+  return (model) => (model === 'Client' ? clientAdapter(findClient) : tokenAdapter(model as TokenKind));
+
+  function tokenAdapter(kind: TokenKind): Adapter {
+    return {
+      async upsert(id, payload, expiresIn) {
+        const record = codec.encode(kind, id, payload as EnginePayload, expiresIn);
+        const unit = currentUnit();
+        if (unit && (kind === 'AccessToken' || kind === 'RefreshToken')) unit.inserts.push(record);
+        else await tokens.save(record);
+      },
+      async find(id) {
+        const key = codec.keyOf(kind, id);
+        const known = currentUnit()?.known;
+        const record = known?.kind === kind && known.id === key ? known : await tokens.find(kind, key);
+        return record ? (codec.decode(record, id) as AdapterPayload) : undefined;
+      },
+      async findByUid(uid) {
+        const records = await tokens.findByUid(uid);
+        const [newest, ...older] = records.map((record) => codec.decode(record));
+        if (!newest) return undefined;
+        // Two tabs that finish at once leave two sessions with one uid; neither may lose the other's authorizations.
+        const authorizations = Object.assign({}, ...older.map((session) => session['authorizations']), newest['authorizations']);
+        return { ...newest, authorizations } as AdapterPayload;
+      },
+      async findByUserCode(userCode) {
+        const record = await tokens.findByUserCode(userCode);
+        return record ? (codec.decode(record) as AdapterPayload) : undefined;
+      },
+      async consume(id) {
+        const key = codec.keyOf(kind, id);
+        const unit = currentUnit();
+        if (unit && (kind === 'AuthorizationCode' || kind === 'RefreshToken')) {
+          unit.consume = { kind, id: key };
+        } else if (!(await tokens.consume(kind, key, clock.nowMs()))) {
+          throw kind === 'PushedAuthorizationRequest'
+            ? new errors.InvalidRequestUri('request_uri was already used')
+            : new errors.InvalidGrant(`${kind} was already used`);
+        }
+      },
+      async destroy(id) {
+        const key = codec.keyOf(kind, id);
+        if (kind === 'Grant') return tokens.removeByGrant(id, key);
+        const removed = await tokens.remove(kind, key);
+        // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
+        if (kind === 'Interaction' && !removed) throw new errors.SessionNotFound('the interaction was already finished');
+      },
+      async revokeByGrantId(grantId) {
+        // The engine asks once per model; the first (it always asks for AccessToken) removes them all.
+        if (kind === 'AccessToken') await tokens.removeByGrant(grantId);
+      },
+    };
+  }
+}
+
+function clientAdapter(findClient: (id: string) => Promise<Client | null>): Adapter {
+  const readOnly = async (): Promise<never> => {
+    throw new TypeError('clients are not written through the engine');
+  };
+  return {
+    async find(id) {
+      const client = await findClient(id);
+      return client ? toEngineMetadata(client) : undefined;
+    },
+    upsert: readOnly,
+    findByUid: readOnly,
+    findByUserCode: readOnly,
+    consume: readOnly,
+    destroy: readOnly,
+    revokeByGrantId: readOnly,
+  };
+}

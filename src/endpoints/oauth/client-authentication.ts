@@ -1,0 +1,225 @@
+import { type CryptoKey, decodeJwt, decodeProtectedHeader, importJWK, type JWK, type JWTPayload, jwtVerify } from 'jose';
+import type { Context } from 'koa';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
+import type { Client } from '../../domain/clients/client.ts';
+import { isClientId } from '../../domain/clients/client.ts';
+import { secretMatches } from '../../domain/clients/client-secrets.ts';
+import type { Throttle, ThrottlePolicy } from '../../domain/limits/throttle.ts';
+import type { TokenStore } from '../../domain/tokens/token-store.ts';
+import { factsOf } from '../../http/request-context.ts';
+import { type Parameters, required, single } from '../../http/parameters.ts';
+import { createExpiringSet } from '../../kit/cache.ts';
+import type { Clock } from '../../kit/clock.ts';
+import type { Digester } from '../../kit/digest.ts';
+import { AppError } from '../../kit/errors.ts';
+
+/** Guessing a secret from one address: only wrong secrets count, so a busy client is never slowed. */
+const CLIENT_FAILURES: ThrottlePolicy = {
+  name: 'client-authentication', freeAttempts: 20, firstDelaySeconds: 1, maxDelaySeconds: 60, windowSeconds: 600,
+};
+
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** The longest life of a client assertion we remember the `jti` for, in seconds. */
+const MAX_ASSERTION_LIFETIME = 300;
+/** FAPI 2.0 5.3.2.1-13: accept 10 s ahead, refuse more than 60 s. */
+const CLOCK_SKEW_SECONDS = 30;
+
+const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
+  RSA: ['RS256', 'PS256'],
+  EC: ['ES256', 'ES384', 'ES512'],
+  OKP: ['EdDSA', 'Ed25519'],
+};
+
+type Presented =
+  | { method: 'client_secret_basic' | 'client_secret_post'; clientId: string; secret: string }
+  | { method: 'private_key_jwt'; clientId: string; assertion: string }
+  | { method: 'none'; clientId: string };
+
+/** Identifies the client of a request by exactly its registered method, or throws invalid_client / invalid_request. */
+export type AuthenticateClient = (ctx: Context, parameters: Parameters) => Promise<Client>;
+
+export function createClientAuthentication({
+  issuer,
+  findClient,
+  tokens,
+  digester,
+  throttle,
+  audit,
+  clock,
+}: {
+  issuer: string;
+  findClient: (id: string) => Promise<Client | null>;
+  tokens: Pick<TokenStore, 'insert'>;
+  digester: Digester;
+  throttle: Throttle;
+  audit: RecordAudit;
+  clock: Clock;
+}): AuthenticateClient {
+  // Which client and address failed lately in this process; the shared counter is asked only for these.
+  const failing = createExpiringSet({ max: 10_000, ttlMs: CLIENT_FAILURES.windowSeconds * 1000 });
+
+  // A failure repeated within a minute is one event in the audit trail: strangers must not be able to fill it.
+  const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+
+  async function proves(client: Client, presented: Presented): Promise<string | null> {
+    if (presented.method !== client.authMethod) return `used ${presented.method}, registered ${client.authMethod}`;
+    switch (presented.method) {
+      case 'none':
+        return null;
+      case 'private_key_jwt':
+        return verifyAssertion(client, presented.assertion);
+      default:
+        return secretMatches(digester, client, presented.secret, clock.nowMs()) ? null : 'wrong secret';
+    }
+  }
+
+  async function verifyAssertion(client: Client, assertion: string): Promise<string | null> {
+    let claims: JWTPayload;
+    try {
+      const { kid } = decodeProtectedHeader(assertion);
+      const candidates = client.jwks.filter((jwk) => kid === undefined || jwk['kid'] === undefined || jwk['kid'] === kid);
+      claims = await verifyWithAny(assertion, candidates, client, issuer, clock);
+    } catch (error) {
+      return `assertion: ${(error as Error).message}`;
+    }
+    const { jti, exp = 0, iat } = claims;
+    const now = clock.nowSeconds();
+    if (claims.aud !== issuer) return 'assertion: aud is not the issuer as a single string';
+    if (typeof jti !== 'string' || jti === '' || jti.length > 512) return 'assertion: jti is missing';
+    if (exp > now + MAX_ASSERTION_LIFETIME + CLOCK_SKEW_SECONDS) return 'assertion: exp is too far ahead';
+    if (iat !== undefined && iat > now + CLOCK_SKEW_SECONDS) return 'assertion: iat is in the future';
+    const fresh = await tokens.insert({
+      kind: 'ReplayMarker',
+      id: digester.digest('ReplayMarker', `${client.id}\0${jti}`),
+      payload: '{}',
+      grantId: null,
+      accountId: null,
+      clientId: client.id,
+      uid: null,
+      userCode: null,
+      createdAt: now,
+      expiresAt: exp + CLOCK_SKEW_SECONDS + 1,
+      consumedAt: null,
+      receipt: null,
+    });
+    return fresh ? null : 'assertion: jti was used before';
+  }
+
+  return async (ctx, parameters) => {
+    const presented = presentedCredentials(ctx, parameters);
+    const facts = factsOf(ctx);
+    const counter = `${presented.clientId}\0${facts.addressGroup}`;
+    if (failing.has(counter)) {
+      const wait = await throttle.attempt(CLIENT_FAILURES, counter);
+      if (wait !== null) {
+        throw new AppError('too_many_requests', { public: 'too many failed authentications of this client', retryAfterSeconds: wait });
+      }
+    }
+    const client = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
+    const problem = client ? await proves(client, presented) : 'unknown client';
+    if (client && problem === null) {
+      if (failing.delete(counter)) await throttle.forgive(CLIENT_FAILURES, counter);
+      ctx.state['clientId'] = client.id;
+      return client;
+    }
+    if ('secret' in presented && !failing.has(counter)) {
+      failing.add(counter);
+      await throttle.attempt(CLIENT_FAILURES, counter);
+    }
+    if (client && !audited.has(`${counter}\0${problem}`)) {
+      audited.add(`${counter}\0${problem}`);
+      await audit('client.authentication_failed', {
+        clientId: client.id,
+        ip: facts.ip,
+        requestId: facts.requestId,
+        details: { reason: problem ?? '' },
+      });
+    }
+    throw new AppError('invalid_client', {
+      public: 'client authentication failed',
+      internal: `client ${client?.id ?? 'unknown'}: ${problem}`,
+      // RFC 6749 5.2: only a client that used the Authorization header is told the scheme.
+      headers: ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
+    });
+  };
+}
+
+const imported = new WeakMap<object, Promise<CryptoKey | Uint8Array>>();
+
+async function verifyWithAny(assertion: string, jwks: readonly JWK[], client: Client, issuer: string, clock: Clock): Promise<JWTPayload> {
+  let last: unknown = new Error('no registered key fits');
+  for (const jwk of jwks) {
+    const algorithms = jwk.alg ? [jwk.alg] : [...(ALGORITHMS[jwk.kty ?? ''] ?? [])];
+    try {
+      const { alg } = decodeProtectedHeader(assertion);
+      if (!alg || !algorithms.includes(alg)) throw new Error('the algorithm does not fit the registered key');
+      const key = imported.get(jwk) ?? importJWK(jwk, alg);
+      imported.set(jwk, key);
+      const { payload } = await jwtVerify(assertion, await key, {
+        algorithms,
+        issuer: client.id,
+        subject: client.id,
+        audience: issuer,
+        requiredClaims: ['exp', 'jti'],
+        clockTolerance: CLOCK_SKEW_SECONDS,
+        currentDate: new Date(clock.nowMs()),
+      });
+      return payload;
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw last;
+}
+
+/** What the request presents, without judging it. Exactly one method may be used (RFC 6749 2.3). */
+function presentedCredentials(ctx: Context, parameters: Parameters): Presented {
+  const authorization = ctx.get('authorization');
+  const secret = single(parameters, 'client_secret');
+  const assertion = single(parameters, 'client_assertion');
+  const named = single(parameters, 'client_id');
+  if ([authorization, secret, assertion].filter(Boolean).length > 1) {
+    throw new AppError('invalid_request', { public: 'client authentication must use one method only' });
+  }
+  const presented: Presented = authorization
+    ? { method: 'client_secret_basic', ...decodeBasic(authorization) }
+    : assertion
+      ? { method: 'private_key_jwt', clientId: assertionSubject(assertion, parameters), assertion }
+      : secret
+        ? { method: 'client_secret_post', clientId: required(parameters, 'client_id'), secret }
+        : { method: 'none', clientId: required(parameters, 'client_id') };
+  if (named !== undefined && named !== presented.clientId) {
+    throw new AppError('invalid_request', { public: "'client_id' differs from the authenticated client" });
+  }
+  return presented;
+}
+
+function assertionSubject(assertion: string, parameters: Parameters): string {
+  if (required(parameters, 'client_assertion_type') !== ASSERTION_TYPE) {
+    throw new AppError('invalid_request', { public: `'client_assertion_type' must be ${ASSERTION_TYPE}` });
+  }
+  try {
+    const { sub } = decodeJwt(assertion);
+    if (typeof sub === 'string') return sub;
+  } catch {
+    // The same answer as for an assertion without a subject.
+  }
+  throw new AppError('invalid_request', { public: "'client_assertion' is not a JWT with a subject" });
+}
+
+/** RFC 6749 2.3.1: id and secret are form-encoded before they are joined. */
+function decodeBasic(header: string): { clientId: string; secret: string } {
+  const malformed = (): AppError =>
+    new AppError('invalid_request', { public: 'the Authorization header must be Basic with a form-encoded client id and secret' });
+  const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header);
+  if (!match?.[1]) throw malformed();
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(match[1], 'base64'));
+    const colon = text.indexOf(':');
+    if (colon < 1 || colon === text.length - 1) throw malformed();
+    const decode = (part: string): string => decodeURIComponent(part.replaceAll('+', ' '));
+    return { clientId: decode(text.slice(0, colon)), secret: decode(text.slice(colon + 1)) };
+  } catch {
+    throw malformed();
+  }
+}

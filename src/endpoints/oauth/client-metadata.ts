@@ -1,0 +1,31 @@
+import type { AdapterPayload } from 'oidc-provider';
+import type { Client } from '../../domain/clients/client.ts';
+
+const cache = new WeakMap<Client, AdapterPayload>();
+
+/**
+ * The engine's view of a client (RFC 7591 names). The engine never authenticates clients here, so it is told a placeholder
+ * where it insists on a secret; the key order is fixed because it fingerprints the object to cache it.
+ */
+export function toEngineMetadata(client: Client): AdapterPayload {
+  const known = cache.get(client);
+  if (known) return known;
+  const metadata: Record<string, unknown> = {
+    client_id: client.id,
+    client_name: client.name,
+    application_type: client.applicationType,
+    token_endpoint_auth_method: client.authMethod,
+    grant_types: [...client.grantTypes],
+    response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
+    redirect_uris: [...client.redirectUris],
+    post_logout_redirect_uris: [...client.postLogoutRedirectUris],
+    // RFC 6749 lets a client have no scope at all; the engine reads an empty string as "any".
+    scope: client.scopes.length > 0 ? client.scopes.join(' ') : 'openid',
+    require_pkce: client.requirePkce,
+    allowed_origins: [...client.allowedOrigins],
+    ...(client.authMethod.startsWith('client_secret') ? { client_secret: 'checked-by-the-token-endpoint' } : {}),
+    ...(client.authMethod === 'private_key_jwt' ? { jwks: { keys: [...client.jwks] } } : {}),
+  };
+  cache.set(client, metadata as AdapterPayload);
+  return metadata as AdapterPayload;
+}

@@ -1,0 +1,91 @@
+import { type Client as EngineClient, errors, type KoaContextWithOIDC, type ResourceServer as EngineResource } from 'oidc-provider';
+import type { Client } from '../../domain/clients/client.ts';
+import { OPENID_SCOPES } from '../../domain/clients/client-rules.ts';
+import type { ConsentStore } from '../../domain/consents/consent-store.ts';
+import type { ResourceServer } from '../../domain/resources/resource-server.ts';
+import { grantedResourceScopes } from './resources.ts';
+
+export interface PolicyStores {
+  findClient: (id: string) => Promise<Client | null>;
+  findResource: (identifier: string) => Promise<ResourceServer | null>;
+  consents: Pick<ConsentStore, 'find'>;
+}
+
+/** What the engine asks the host to decide, in our terms. */
+export function createPolicies({ findClient, findResource, consents }: PolicyStores) {
+  async function get(id: string): Promise<Client> {
+    const client = await findClient(id);
+    if (!client) throw new errors.InvalidClient('client not found');
+    return client;
+  }
+
+  return {
+    /**
+     * A client with one resource server gets it without naming it, if it asks for any of its scopes. A request for OpenID
+     * Connect scopes alone gets a token for the userinfo endpoint.
+     */
+    async defaultResource(ctx: KoaContextWithOIDC, client: EngineClient, oneOf?: readonly string[]): Promise<string | readonly string[] | undefined> {
+      if (oneOf !== undefined && oneOf.length > 0) return oneOf;
+      const own = await get(client.clientId);
+      const [only, another] = own.resources;
+      const resource = only && another === undefined ? await findResource(only) : null;
+      const asked = ctx.oidc.requestParamScopes;
+      const named = resource && grantedResourceScopes(own, resource).some((scope) => asked.has(scope));
+      return named ? resource.identifier : undefined;
+    },
+
+    /** The token request need not repeat what the authorization request named, unless it asks for OpenID Connect scopes alone. */
+    async useGrantedResource(ctx: KoaContextWithOIDC): Promise<boolean> {
+      const asked = [...ctx.oidc.requestParamScopes];
+      return asked.length === 0 || !asked.every((scope) => scope in OPENID_SCOPES);
+    },
+
+    /** Unknown and not given look the same, and there is no fallback to an unrestricted token (RFC 8707 section 2). */
+    async getResourceServerInfo(_ctx: KoaContextWithOIDC, identifier: string, client: EngineClient): Promise<EngineResource> {
+      const own = await get(client.clientId);
+      const resource = own.resources.includes(identifier) ? await findResource(identifier) : null;
+      if (!resource) throw new errors.InvalidTarget('the resource is not known or not available to this client');
+      return {
+        scope: grantedResourceScopes(own, resource).join(' '),
+        audience: resource.identifier,
+        accessTokenFormat: resource.accessTokenFormat,
+        accessTokenTTL: resource.accessTokenLifetimeSeconds,
+        jwt: { sign: { alg: 'ES256' } },
+      } as EngineResource;
+    },
+
+    /** The engine strips offline_access unless prompt=consent. Here asking is enough: the consent page asks for it by name. */
+    keepOfflineAccess(ctx: KoaContextWithOIDC, client: EngineClient): void {
+      const raw = ctx.query['scope'];
+      const { params } = ctx.oidc;
+      const asked = typeof raw === 'string' && raw.split(' ').includes('offline_access');
+      const allowed = client.grantTypeAllowed('refresh_token') && (client.scope ?? '').split(' ').includes('offline_access');
+      const scope = String(params?.['scope'] ?? '');
+      if (params && asked && allowed && !scope.split(' ').includes('offline_access')) {
+        params['scope'] = `${scope} offline_access`.trim();
+      }
+    },
+
+    /**
+     * The grant of this session for this client, or a new one made from what the account allowed the client before.
+     * One grant per session, never shared: sign-out and reuse detection revoke by grant.
+     */
+    async loadExistingGrant(ctx: KoaContextWithOIDC) {
+      const { client, session, account, provider, result } = ctx.oidc;
+      if (!client || !session || !account) return undefined;
+      const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
+      if (grantId) {
+        const grant = await provider.Grant.find(grantId);
+        if (grant && grant.accountId === account.accountId) return grant;
+      }
+      const consent = await consents.find(account.accountId, client.clientId);
+      if (!consent) return undefined;
+      const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+      if (consent.scopes.length > 0) grant.addOIDCScope(consent.scopes.join(' '));
+      if (consent.claims.length > 0) grant.addOIDCClaims([...consent.claims]);
+      for (const [resource, scopes] of Object.entries(consent.resources)) grant.addResourceScope(resource, scopes.join(' '));
+      await grant.save();
+      return grant;
+    },
+  };
+}

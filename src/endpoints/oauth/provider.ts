@@ -1,0 +1,207 @@
+import Keygrip from 'keygrip';
+import { type Adapter, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Lifetimes, Paths } from '../../config/config.ts';
+import { type Account, displayName } from '../../domain/accounts/account.ts';
+import type { AccountStore } from '../../domain/accounts/account-store.ts';
+import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { createPolicies, type PolicyStores } from './policies.ts';
+
+export interface ProviderOptions extends PolicyStores {
+  issuer: string;
+  paths: Paths;
+  lifetimes: Lifetimes;
+  clock: Clock;
+  /** Signing keys, active ones first: the engine signs with the first of an algorithm. */
+  keys: readonly LoadedSigningKey[];
+  cookieKeys: Keygrip;
+  adapter: (model: string) => Adapter;
+  accounts: Pick<AccountStore, 'find'>;
+  pages: EnginePages;
+}
+
+/** The pages the engine asks for. */
+export interface EnginePages {
+  error: (ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, cause: Error) => Promise<void>;
+  signOut: (ctx: KoaContextWithOIDC, form: string) => Promise<void>;
+  signedOut: (ctx: KoaContextWithOIDC) => Promise<void>;
+}
+
+const DAY = 86_400;
+
+/** The engine, wholly configured. Every option that differs from its default says why. */
+export function createProvider(options: ProviderOptions): Provider {
+  const { issuer, paths, lifetimes, clock, pages } = options;
+  const policies = createPolicies(options);
+  const secure = issuer.startsWith('https:');
+  const basePath = new URL(issuer).pathname.replace(/\/$/, '');
+
+  const configuration: Configuration = {
+    adapter: options.adapter,
+    jwks: { keys: options.keys.map((key) => key.privateJwk) as never },
+    routes: {
+      authorization: paths.authorize,
+      token: paths.token,
+      introspection: paths.introspect,
+      revocation: paths.revoke,
+      userinfo: paths.userinfo,
+      end_session: paths.logout,
+      jwks: paths.jwks,
+    },
+
+    // Implicit and hybrid flows put tokens into URLs (RFC 9700 2.1.2).
+    responseTypes: ['code'],
+    // For the metadata only (client-authentication.ts authenticates). client_secret_jwt would need the secret in clear.
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    // Asymmetric algorithms only: nothing at rest could verify HS256.
+    enabledJWA: {
+      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      idTokenSigningAlgValues: ['RS256', 'ES256'],
+      userinfoSigningAlgValues: ['RS256', 'ES256'],
+    },
+    // For every client, unless a confidential one was given a waiver (RFC 9700 2.1.1). S256 is the engine's only method.
+    pkce: { required: (_ctx, client) => client['require_pkce'] !== false },
+    extraClientMetadata: { properties: ['require_pkce', 'allowed_origins'] },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    // Other machines' clocks may be a little off; 15 s is more than a little.
+    clockTolerance: 10,
+
+    scopes: ['openid', 'offline_access'],
+    claims: {
+      openid: ['sub'],
+      profile: ['name', 'given_name', 'family_name', 'updated_at'],
+      email: ['email', 'email_verified'],
+      // So that clients can ask for them one by one, and id tokens carry them.
+      acr: null,
+      amr: null,
+      auth_time: null,
+      iss: null,
+      sid: null,
+    },
+    // Asked at every authorization, code, refresh and userinfo request: a disabled account ends there at once.
+    async findAccount(ctx, sub) {
+      const account = await findOncePerRequest(ctx, sub, options.accounts);
+      return account && account.disabledAt === null ? { accountId: account.id, claims: () => claimsOf(account) } : undefined;
+    },
+    loadExistingGrant: policies.loadExistingGrant,
+
+    features: {
+      devInteractions: { enabled: false },
+      // Listed in the metadata; the endpoints are ours: introspection.ts, revocation.ts, token-endpoint.ts.
+      introspection: { enabled: true, allowedPolicy: async () => false },
+      revocation: { enabled: true, allowedPolicy: async () => false },
+      clientCredentials: { enabled: true },
+      // On by default in the engine, and not offered yet.
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      claimsParameter: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource: pages.signOut, postLogoutSuccessSource: pages.signedOut },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: policies.defaultResource,
+        useGrantedResource: policies.useGrantedResource,
+        getResourceServerInfo: policies.getResourceServerInfo,
+      },
+    },
+    formats: {
+      customizers: {
+        // Lets introspection see that the grant behind a JWT was revoked.
+        jwt: (_ctx, token, jwt) => {
+          if ('grantId' in token && token.grantId) Object.assign(jwt.payload, { gid: token.grantId });
+        },
+      },
+    },
+
+    // Browser applications call these endpoints from the origins they registered, and no others.
+    clientBasedCORS: (_ctx, origin, client) => ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
+    extraParams: {
+      // Not a parameter: the engine runs these hooks for every authorization request, after it has checked the scope.
+      'urn:gatehouse:offline-access': (ctx, _value, client) => policies.keepOfflineAccess(ctx, client),
+    },
+    // The refresh_token grant alone decides whether there is a refresh token; offline_access whether it outlives sign-out.
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
+    // Always: rotation reveals a stolen refresh token, and the grace window keeps honest retries alive.
+    rotateRefreshToken: () => true,
+
+    ttl: {
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? lifetimes.accessToken,
+      AuthorizationCode: lifetimes.code,
+      // A grant that died before its refresh tokens would cut them short: it outlives the longest possible family.
+      Grant: lifetimes.sessionAbsolute + lifetimes.refreshAbsolute + DAY,
+      IdToken: lifetimes.idToken,
+      Interaction: lifetimes.interaction,
+      // Idle time, but never beyond the end of the family: rotation must not prolong it (ASVS 10.4.8).
+      RefreshToken: (_ctx, token) => {
+        const now = clock.nowSeconds();
+        return Math.max(1, Math.min(lifetimes.refreshIdle, (token.iiat ?? now) + lifetimes.refreshAbsolute - now));
+      },
+      // The engine's sessions slide for ever; these end at an absolute age too.
+      Session: (_ctx, session) => {
+        const now = clock.nowSeconds();
+        return Math.max(1, Math.min(lifetimes.sessionIdle, (session.loginTs ?? now) + lifetimes.sessionAbsolute - now));
+      },
+    },
+    cookies: {
+      keys: options.cookieKeys as never,
+      names: {
+        session: secure ? '__Host-gatehouse_session' : 'gatehouse_session',
+        // Scoped to the path of one interaction, which the __Host- prefix forbids.
+        interaction: secure ? '__Secure-gatehouse_interaction' : 'gatehouse_interaction',
+        resume: secure ? '__Secure-gatehouse_resume' : 'gatehouse_resume',
+      },
+      long: { httpOnly: true, sameSite: 'lax', signed: true, overwrite: true, path: '/' },
+      short: { httpOnly: true, sameSite: 'lax', signed: true, overwrite: true },
+    },
+    interactions: {
+      policy: interactionPolicy.base(),
+      url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,
+    },
+    renderError: pages.error as Configuration['renderError'] & {},
+  };
+
+  return hardened(new Provider(issuer, configuration));
+}
+
+function hardened(provider: Provider): Provider {
+  // The engine's own client authentication is unreachable; should a route ever lead to it, no secret passes.
+  Object.assign(provider.Client.prototype, { compareClientSecret: () => false });
+  // Scannable prefixes: leaked tokens can be found by pattern, and introspection knows the kind without asking the store.
+  for (const [model, prefix] of [
+    [provider.AccessToken, 'gat_'],
+    [provider.RefreshToken, 'grt_'],
+    [provider.AuthorizationCode, 'gac_'],
+  ] as const) {
+    const prototype = model.prototype as unknown as { generateTokenId(): string; format?: string };
+    const generate = prototype.generateTokenId;
+    prototype.generateTokenId = function prefixed(this: typeof prototype): string {
+      const id = generate.call(this);
+      return this.format === 'jwt' ? id : prefix + id;
+    };
+  }
+  return provider;
+}
+
+async function findOncePerRequest(ctx: KoaContextWithOIDC, sub: string, accounts: Pick<AccountStore, 'find'>): Promise<Account | null> {
+  ctx.state['accounts'] ??= new Map<string, Promise<Account | null>>();
+  const memo = ctx.state['accounts'] as Map<string, Promise<Account | null>>;
+  let found = memo.get(sub);
+  if (!found) {
+    found = accounts.find(sub);
+    memo.set(sub, found);
+  }
+  return found;
+}
+
+function claimsOf(account: Account) {
+  return {
+    sub: account.id,
+    name: displayName(account),
+    given_name: account.givenName ?? undefined,
+    family_name: account.familyName ?? undefined,
+    updated_at: Math.floor(account.updatedAt / 1000),
+    email: account.email,
+    email_verified: account.emailVerified,
+  };
+}

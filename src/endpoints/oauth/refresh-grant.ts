@@ -1,0 +1,99 @@
+import type { Context } from 'koa';
+import type { AccountStore } from '../../domain/accounts/account-store.ts';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
+import type { Client } from '../../domain/clients/client.ts';
+import type { TokenRecord } from '../../domain/tokens/token-record.ts';
+import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
+import { type Parameters, required, single } from '../../http/parameters.ts';
+import { factsOf } from '../../http/request-context.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { AppError } from '../../kit/errors.ts';
+import { createSealer } from '../../kit/seal.ts';
+import type { RunEngineGrant } from './code-grant.ts';
+import type { TokenCodec } from './token-codec.ts';
+import { type Grant, grantParameters, type TokenResponse } from './token-endpoint.ts';
+import { newTokenUnit, toCommit } from './token-unit.ts';
+
+const refused = (internal: string): AppError =>
+  new AppError('invalid_grant', { public: 'the refresh token is not valid', internal });
+
+/**
+ * RFC 6749 6 with same-successor rotation. The first use mints the successor and keeps the response, sealed so that only the
+ * holder of the used token can open it. For `graceSeconds` a retry with the same client, scope and resource gets that very
+ * response; a client that lost it, or two tabs at once, stay signed in. Any later use is a copy in other hands: the grant ends.
+ */
+export function createRefreshGrant({
+  tokens,
+  codec,
+  runEngine,
+  accounts,
+  audit,
+  clock,
+  receiptKey,
+  graceSeconds,
+}: {
+  tokens: DurableTokenStore;
+  codec: TokenCodec;
+  runEngine: RunEngineGrant;
+  accounts: Pick<AccountStore, 'find'>;
+  audit: RecordAudit;
+  clock: Clock;
+  /** A key of the process for a used token's receipt: derived from the token, so the database alone cannot open it. */
+  receiptKey: (token: string) => string;
+  graceSeconds: number;
+}): Grant {
+  async function endGrant(ctx: Context, { grantId, accountId, clientId }: TokenRecord): Promise<AppError> {
+    if (grantId !== null) await tokens.removeByGrant(grantId, codec.keyOf('Grant', grantId));
+    const { ip, requestId } = factsOf(ctx);
+    await audit('refresh_token.reused', { accountId, clientId, ip, requestId });
+    return refused('the refresh token was already used; its grant was revoked');
+  }
+
+  /** The answer to a token that was used before. */
+  async function replay(ctx: Context, record: TokenRecord, value: string, context: string): Promise<TokenResponse> {
+    const { consumedAt, receipt, grantId, accountId } = record;
+    if (consumedAt === null || receipt === null || clock.nowMs() - consumedAt >= graceSeconds * 1000) {
+      throw await endGrant(ctx, record);
+    }
+    // What ends a refresh must end its replay: a revoked grant, a disabled account.
+    const [grant, account] = await Promise.all([
+      grantId === null ? null : tokens.find('Grant', codec.keyOf('Grant', grantId)),
+      accountId === null ? null : accounts.find(accountId),
+    ]);
+    if (!grant || !account || account.disabledAt !== null) throw refused('the grant or account ended');
+    try {
+      return JSON.parse(createSealer([receiptKey(value)]).open(receipt, context).toString()) as TokenResponse;
+    } catch {
+      throw refused('a retry with another scope or resource');
+    }
+  }
+
+  return async ({ ctx, client, parameters }) => {
+    const value = required(parameters, 'refresh_token');
+    const id = codec.keyOf('RefreshToken', value);
+    const record = await tokens.find('RefreshToken', id);
+    if (!record) throw refused('no such refresh token');
+    if (record.clientId !== client.id) throw refused('the refresh token belongs to another client');
+    const context = receiptContext(id, client, parameters);
+    if (record.consumedAt !== null) return replay(ctx, record, value, context);
+
+    const unit = newTokenUnit();
+    unit.known = record;
+    ctx.state['tokenUnit'] = unit;
+    await runEngine(ctx, 'refresh_token', grantParameters(parameters), client.id);
+    const response = ctx.body as TokenResponse;
+    const receipt = graceSeconds > 0 ? createSealer([receiptKey(value)]).seal(JSON.stringify(response), context) : undefined;
+    if (await tokens.commit(toCommit(unit, clock.nowMs(), receipt))) return response;
+    // Somebody else was faster: the successor minted here was never stored, theirs is the answer.
+    const winner = await tokens.find('RefreshToken', id);
+    if (!winner) throw refused('the grant ended meanwhile');
+    return replay(ctx, winner, value, context);
+  };
+}
+
+/** What a receipt is bound to. */
+function receiptContext(id: string, client: Client, parameters: Parameters): string {
+  const scope = (single(parameters, 'scope') ?? '').split(' ').sort().join(' ');
+  const resource = parameters.get('resource') ?? '';
+  return JSON.stringify(['refresh-receipt', id, client.id, scope, resource]);
+}

@@ -1,0 +1,113 @@
+import type { Context } from 'koa';
+import type { Paths } from '../../config/config.ts';
+import type { KeySet } from '../../domain/signing-keys/key-set.ts';
+import { answerPreflight } from '../../http/cors.ts';
+import { type ErrorWriter, writeOAuthError } from '../../http/errors.ts';
+import { pagePolicy } from '../../http/security-headers.ts';
+import { sha256 } from '../../kit/digest.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { Engine } from './engine.ts';
+
+/** How long verifiers and clients may keep the key set and the metadata, in seconds. */
+const PUBLIC_CACHE_SECONDS = 300;
+
+type Handler = (ctx: Context) => Promise<void> | void;
+
+export interface Route {
+  name: string;
+  methods: Readonly<Record<string, Handler>>;
+  writeError: ErrorWriter;
+}
+
+/** Every OAuth path and who answers it. What is not listed here cannot reach the engine, whatever its own router thinks. */
+export function oauthRoutes({
+  paths,
+  basePath,
+  engine,
+  keySet,
+  token,
+  introspect,
+  revoke,
+  writePage,
+}: {
+  paths: Paths;
+  basePath: string;
+  engine: Engine;
+  keySet: KeySet;
+  token: Handler;
+  introspect: Handler;
+  revoke: Handler;
+  writePage: ErrorWriter;
+}): (path: string) => Route | null {
+  const viaEngine: Handler = (ctx) => engine.handle(ctx);
+  const page: Handler = (ctx) => {
+    ctx.set('Content-Security-Policy', pagePolicy());
+    return engine.handle(ctx);
+  };
+  const preflight = (methods: string): Handler => (ctx) => answerPreflight(ctx, methods);
+
+  const jwks: Handler = (ctx) => {
+    const body = JSON.stringify({ keys: keySet.all().map((key) => key.publicJwk) });
+    publicly(ctx);
+    ctx.type = 'application/json';
+    ctx.etag = sha256(body);
+    ctx.status = 200;
+    if (ctx.fresh) ctx.status = 304;
+    else ctx.body = body;
+  };
+
+  const discovery: Handler = async (ctx) => {
+    // The engine knows one path; RFC 8414 inserts the issuer's path, OpenID Connect appends to it.
+    ctx.path = '/.well-known/openid-configuration';
+    Object.assign(ctx, { mountPath: basePath });
+    await engine.handle(ctx);
+    publicly(ctx);
+  };
+
+  const routes = new Map<string, Route>();
+  const add = (path: string, name: string, methods: Record<string, Handler>, writeError: ErrorWriter = writeOAuthError): void => {
+    routes.set(path, { name, methods, writeError });
+  };
+  add(paths.token, 'token', { POST: token, OPTIONS: preflight('POST') });
+  add(paths.introspect, 'introspect', { POST: introspect });
+  add(paths.revoke, 'revoke', { POST: revoke, OPTIONS: preflight('POST') });
+  add(paths.jwks, 'jwks', { GET: jwks, HEAD: jwks, OPTIONS: publicPreflight });
+  add(paths.userinfo, 'userinfo', { GET: viaEngine, POST: viaEngine, OPTIONS: preflight('GET, POST') });
+  add(paths.authorize, 'authorize', { GET: page }, writePage);
+  add(paths.logout, 'logout', { GET: page }, writePage);
+  add(`${paths.logout}/confirm`, 'logout confirm', { POST: page }, writePage);
+  add(`${paths.logout}/success`, 'logout success', { GET: page }, writePage);
+  for (const wellKnown of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
+    const methods = { GET: discovery, HEAD: discovery, OPTIONS: publicPreflight };
+    add(wellKnown, 'discovery', methods);
+  }
+
+  const resume: Route = { name: 'authorize resume', methods: { GET: page }, writeError: writePage };
+  const resumePath = new RegExp(`^${paths.authorize.replaceAll('.', '\\.')}/[A-Za-z0-9_-]{43}$`);
+  return (path) => routes.get(path) ?? (resumePath.test(path) ? resume : null);
+}
+
+function publicly(ctx: Context): void {
+  ctx.set('Access-Control-Allow-Origin', '*');
+  ctx.set('Cache-Control', `public, max-age=${PUBLIC_CACHE_SECONDS}`);
+}
+
+/** Metadata and keys are for everyone; MCP clients add a header of their own to the request. */
+const publicPreflight: Handler = (ctx) => {
+  publicly(ctx);
+  ctx.set('Access-Control-Allow-Methods', 'GET');
+  ctx.set('Access-Control-Allow-Headers', ctx.get('access-control-request-headers') || 'MCP-Protocol-Version');
+  ctx.set('Access-Control-Max-Age', '3600');
+  ctx.status = 204;
+};
+
+/** Runs the handler of the method, or says which methods there are. */
+export async function dispatch(ctx: Context, route: Route): Promise<void> {
+  ctx.state['route'] = route.name;
+  const handler = Object.hasOwn(route.methods, ctx.method) ? route.methods[ctx.method] : undefined;
+  if (!handler) {
+    const allowed = Object.keys(route.methods).join(', ');
+    throw new AppError('method_not_allowed', { public: `use ${allowed}`, headers: { Allow: allowed } });
+  }
+  await handler(ctx);
+}

@@ -1,0 +1,77 @@
+import type { Clock } from '../../kit/clock.ts';
+import type { Digester } from '../../kit/digest.ts';
+import type { Sealer } from '../../kit/seal.ts';
+import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
+
+/** The engine's payload of any model; only what the store needs to know is named. */
+export interface EnginePayload {
+  [key: string]: unknown;
+  jti?: string;
+  exp?: number;
+  grantId?: string;
+  accountId?: string;
+  clientId?: string;
+  uid?: string;
+  userCode?: string;
+  consumed?: unknown;
+}
+
+/**
+ * Kinds that are found by something else than their value (a session by uid), or whose payload holds a cookie value (an
+ * interaction remembers the session): sealed whole. All others lose their `jti`, which is the bearer value.
+ */
+const SEALED: ReadonlySet<TokenKind> = new Set<TokenKind>(['Session', 'Interaction', 'DeviceCode']);
+
+/** Kept after their expiry, so that a late replay of a used code is still recognised. */
+const KEEP_SECONDS: Partial<Record<TokenKind, number>> = { AuthorizationCode: 3600 };
+
+export interface TokenCodec {
+  /** The key under which a bearer value is stored. */
+  keyOf(kind: TokenKind, value: string): string;
+  encode(kind: TokenKind, value: string, payload: EnginePayload, expiresInSeconds?: number): TokenRecord;
+  /** `value` is unknown when the record was found by uid or user code; then the sealed payload gives it back. */
+  decode(record: TokenRecord, value?: string): EnginePayload;
+}
+
+/** Translates between what the engine hands over and what is kept at rest. */
+export function createTokenCodec({
+  digester,
+  sealer,
+  clock,
+}: { digester: Digester; sealer: Sealer; clock: Clock }): TokenCodec {
+  const keyOf = (kind: TokenKind, value: string): string => digester.digest(kind, value);
+  return {
+    keyOf,
+    encode(kind, value, payload, expiresInSeconds) {
+      const id = keyOf(kind, value);
+      const { jti: _, consumed: __, ...rest } = payload;
+      const session = payload['session'] as { accountId?: string } | undefined;
+      const now = clock.nowSeconds();
+      return {
+        kind,
+        id,
+        payload: SEALED.has(kind)
+          ? sealer.seal(JSON.stringify({ ...rest, jti: value }), `${kind}:${id}`)
+          : JSON.stringify(rest),
+        grantId: kind === 'Grant' ? value : (payload.grantId ?? null),
+        accountId: payload.accountId ?? session?.accountId ?? null,
+        clientId: payload.clientId ?? null,
+        uid: kind === 'Session' ? (payload.uid ?? null) : null,
+        userCode: payload.userCode ?? null,
+        createdAt: now,
+        expiresAt: expiresInSeconds === undefined ? null : now + expiresInSeconds + (KEEP_SECONDS[kind] ?? 0),
+        consumedAt: null,
+        receipt: null,
+      };
+    },
+    decode(record, value) {
+      const { kind, id } = record;
+      const payload = JSON.parse(
+        SEALED.has(kind) ? sealer.open(record.payload, `${kind}:${id}`).toString() : record.payload,
+      ) as EnginePayload;
+      if (value !== undefined) payload.jti = value;
+      if (record.consumedAt !== null) payload.consumed = Math.floor(record.consumedAt / 1000);
+      return payload;
+    },
+  };
+}

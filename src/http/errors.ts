@@ -1,0 +1,50 @@
+import type { Context, Middleware } from 'koa';
+import { AppError } from '../kit/errors.ts';
+import type { Log } from '../kit/log.ts';
+import { factsOf } from './request-context.ts';
+
+/** Turns anything thrown into an AppError; what is not one is unknown, and the caller learns nothing of it. */
+export type TranslateError = (error: unknown) => AppError;
+
+export const asAppError: TranslateError = (error) => {
+  if (error instanceof AppError) return error;
+  // Koa and Node mark errors that are the caller's fault (a malformed URI, an aborted upload) with a 4xx status.
+  const status = (error as { status?: unknown } | null)?.status;
+  if (typeof status === 'number' && status >= 400 && status < 500) return new AppError('invalid_request', { cause: error });
+  return new AppError('server_error', { cause: error });
+};
+
+/** Writes one AppError as a response; each door has its own shape. */
+export type ErrorWriter = (ctx: Context, error: AppError) => void;
+
+/** OAuth JSON (RFC 6749 5.2), for endpoints that machines call. */
+export const writeOAuthError: ErrorWriter = (ctx, error) => {
+  ctx.status = error.entry.status;
+  ctx.type = 'json';
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = { error: error.entry.oauth, error_description: error.public };
+};
+
+/** The outermost catch: nothing leaves as a stack trace. */
+export function errorHandler({
+  log,
+  write,
+  translate = asAppError,
+}: { log: Log; write: ErrorWriter; translate?: TranslateError }): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body == null) throw new AppError('not_found');
+    } catch (thrown) {
+      const error = translate(thrown);
+      if (ctx.headerSent) throw thrown;
+      const { requestId } = factsOf(ctx);
+      const { status } = error.entry;
+      if (status >= 500) log.error({ requestId, code: error.code, err: error.cause ?? error }, error.internal ?? error.message);
+      else if (error.internal) log.info({ requestId, code: error.code, reason: error.internal }, 'refused');
+      for (const [name, value] of Object.entries(error.headers)) ctx.set(name, value);
+      if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));
+      write(ctx, error);
+    }
+  };
+}

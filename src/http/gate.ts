@@ -1,0 +1,25 @@
+import type { Middleware } from 'koa';
+import { AppError } from '../kit/errors.ts';
+import { factsOf } from './request-context.ts';
+
+/** Probes come by address, over plain HTTP, from inside. */
+const OPEN_PATHS = new Set(['/health', '/ready']);
+
+/**
+ * Answers only for the issuer's host, and only over TLS where the issuer is https. Links, redirects and audiences are made
+ * from the Host header by the engine; an unknown one would make it speak for somebody else (security requirement MD01).
+ */
+export function gate({ issuer, enforceHttps }: { issuer: string; enforceHttps: boolean }): Middleware {
+  const { host, port, protocol } = new URL(issuer);
+  const defaultPort = protocol === 'https:' ? '443' : '80';
+  const accepted = new Set([host, port === '' ? `${host}:${defaultPort}` : host]);
+  return (ctx, next) => {
+    if (OPEN_PATHS.has(ctx.path)) return next();
+    const asked = (ctx.req.headers.host ?? '').toLowerCase();
+    if (!accepted.has(asked)) {
+      throw new AppError('misdirected_host', { public: `This server answers for ${host} only.` });
+    }
+    if (enforceHttps && !factsOf(ctx).encrypted) throw new AppError('https_required');
+    return next();
+  };
+}

@@ -1,0 +1,129 @@
+import type { Context } from 'koa';
+import { AppError } from '../kit/errors.ts';
+
+/** Request parameters by name. Values were checked: strings, UTF-8, not repeated unless that is allowed. */
+export type Parameters = ReadonlyMap<string, string | readonly string[]>;
+
+const MAX_PARAMETERS = 64;
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Reads at most `limitBytes` of the body. Throws payload_too_large past that, and stops reading. */
+export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer> {
+  const declared = Number(ctx.request.get('content-length') || 0);
+  const encoding = ctx.request.get('content-encoding');
+  if (encoding !== '' && encoding !== 'identity') {
+    throw new AppError('unsupported_media_type', { public: 'compressed request bodies are not accepted' });
+  }
+  if (declared > limitBytes) throw tooLarge(ctx, limitBytes);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limitBytes) throw tooLarge(ctx, limitBytes);
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+}
+
+function tooLarge(ctx: Context, limitBytes: number): AppError {
+  // The rest of the body is not worth reading; the connection cannot be used again without it.
+  ctx.set('Connection', 'close');
+  return new AppError('payload_too_large', { public: `the request body is larger than ${limitBytes} bytes` });
+}
+
+/**
+ * Parameters of a form body, or of a JSON object where `json` allows it. Repeated parameters are refused (RFC 6749 3.2)
+ * except those in `repeatable`; empty values count as omitted (RFC 6749 3.1).
+ */
+export async function readParameters(
+  ctx: Context,
+  { limitBytes = 65_536, json = false, repeatable = [] }: { limitBytes?: number; json?: boolean; repeatable?: readonly string[] } = {},
+): Promise<Parameters> {
+  const isJson = json && ctx.request.is('application/json') !== false;
+  if (!isJson && ctx.request.is('application/x-www-form-urlencoded') === false) {
+    const accepted = json ? 'application/x-www-form-urlencoded or application/json' : 'application/x-www-form-urlencoded';
+    throw new AppError('unsupported_media_type', { public: `send the parameters as ${accepted}` });
+  }
+  const body = await readBody(ctx, limitBytes);
+  let text: string;
+  try {
+    text = decoder.decode(body);
+  } catch (cause) {
+    throw new AppError('invalid_request', { public: 'the request body is not valid UTF-8', cause });
+  }
+  const pairs = isJson ? jsonPairs(text) : formPairs(text);
+  return collect(pairs, repeatable);
+}
+
+function formPairs(text: string): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (const part of text.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const name = equals === -1 ? part : part.slice(0, equals);
+    pairs.push([decodeFormPart(name), equals === -1 ? '' : decodeFormPart(part.slice(equals + 1))]);
+    if (pairs.length > MAX_PARAMETERS) throw new AppError('invalid_request', { public: 'too many parameters' });
+  }
+  return pairs;
+}
+
+function decodeFormPart(part: string): string {
+  try {
+    return decodeURIComponent(part.replaceAll('+', ' '));
+  } catch (cause) {
+    throw new AppError('invalid_request', { public: 'the form encoding is not valid UTF-8', cause });
+  }
+}
+
+function jsonPairs(text: string): [string, string][] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('invalid_request', { public: 'the request body is not valid JSON', cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AppError('invalid_request', { public: 'the request body must be a JSON object' });
+  }
+  const pairs: [string, string][] = [];
+  for (const [name, member] of Object.entries(value)) {
+    for (const item of Array.isArray(member) ? member : [member]) {
+      if (typeof item !== 'string') throw new AppError('invalid_request', { public: `'${printable(name)}' must be a string` });
+      pairs.push([name, item]);
+      if (pairs.length > MAX_PARAMETERS) throw new AppError('invalid_request', { public: 'too many parameters' });
+    }
+  }
+  return pairs;
+}
+
+function collect(pairs: readonly [string, string][], repeatable: readonly string[]): Parameters {
+  const parameters = new Map<string, string | string[]>();
+  for (const [name, value] of pairs) {
+    if (value === '') continue;
+    if (repeatable.includes(name)) {
+      const list = parameters.get(name);
+      if (Array.isArray(list)) list.push(value);
+      else parameters.set(name, [value]);
+    } else if (parameters.has(name)) {
+      throw new AppError('invalid_request', { public: `'${printable(name)}' must not be repeated` });
+    } else {
+      parameters.set(name, value);
+    }
+  }
+  return parameters;
+}
+
+/** A name a client sent, fit for an error_description (RFC 6749 5.2 allows %x20-21 / %x23-5B / %x5D-7E). */
+export const printable = (name: string): string => name.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?').slice(0, 64);
+
+/** The value of a parameter that cannot be repeated. */
+export function single(parameters: Parameters, name: string): string | undefined {
+  const value = parameters.get(name);
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+export function required(parameters: Parameters, name: string): string {
+  const value = single(parameters, name);
+  if (value === undefined) throw new AppError('invalid_request', { public: `missing required parameter '${name}'` });
+  return value;
+}

@@ -1,0 +1,37 @@
+import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
+import type { KeyRotation } from '../domain/signing-keys/rotation.ts';
+import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
+import type { Clock } from '../kit/clock.ts';
+import { drainInBatches } from './purge.ts';
+import type { Job } from './runner.ts';
+
+/** Every job of the server, on one screen. */
+export function createJobs({
+  tokens,
+  throttle,
+  rotation,
+  clock,
+  graceSeconds,
+}: {
+  tokens: DurableTokenStore;
+  throttle: ThrottleStore;
+  rotation: KeyRotation;
+  clock: Clock;
+  graceSeconds: number;
+}): Job[] {
+  return [
+    {
+      name: 'purge-tokens',
+      intervalSeconds: 60,
+      // Ten minutes after their end: whoever still asks is told "expired" rather than "unknown".
+      run: () => drainInBatches((limit) => tokens.purge(clock.nowSeconds() - 600, limit)),
+    },
+    {
+      name: 'clear-receipts',
+      intervalSeconds: 60,
+      run: () => drainInBatches((limit) => tokens.clearReceipts(clock.nowMs() - graceSeconds * 1000 - 5000, limit)),
+    },
+    { name: 'purge-throttles', intervalSeconds: 300, run: () => drainInBatches((limit) => throttle.purge(clock.nowMs(), limit)) },
+    { name: 'rotate-signing-keys', intervalSeconds: 10, run: () => rotation.run() },
+  ];
+}

@@ -1,0 +1,130 @@
+/**
+ * Every failure a caller can see. `status` is the HTTP status, `title` the heading of an error page, `oauth` the value
+ * of `error` at an OAuth door (RFC 6749 5.2 and friends), `next` what the person or client should do.
+ * docs/errors.md is this table; a test keeps them equal.
+ */
+export interface ErrorCode {
+  status: number;
+  title: string;
+  oauth: string;
+  next: string;
+}
+
+export const ERROR_CODES = {
+  invalid_request: {
+    status: 400,
+    title: 'The request is not valid',
+    oauth: 'invalid_request',
+    next: 'Correct the named parameter and send the request again.',
+  },
+  invalid_client: {
+    status: 401,
+    title: 'The client could not be authenticated',
+    oauth: 'invalid_client',
+    next: 'Check the client id, its secret or key, and that it uses its registered authentication method.',
+  },
+  invalid_grant: {
+    status: 400,
+    title: 'The grant is not valid',
+    oauth: 'invalid_grant',
+    next: 'Start the authorization again: the code or refresh token is unknown, expired, revoked, already used or belongs to another client.',
+  },
+  unauthorized_client: {
+    status: 400,
+    title: 'The client may not do this',
+    oauth: 'unauthorized_client',
+    next: 'Register the grant type for this client before using it.',
+  },
+  unsupported_grant_type: {
+    status: 400,
+    title: 'The grant type is not supported',
+    oauth: 'unsupported_grant_type',
+    next: 'Use a grant type listed in the server metadata.',
+  },
+  invalid_scope: {
+    status: 400,
+    title: 'The scope is not valid',
+    oauth: 'invalid_scope',
+    next: 'Ask only for scopes that the client was given.',
+  },
+  invalid_target: {
+    status: 400,
+    title: 'The resource is not valid',
+    oauth: 'invalid_target',
+    next: 'Name a resource server that the client was given, as an absolute URI without a fragment.',
+  },
+  unsupported_token_type: {
+    status: 400,
+    title: 'The token type is not supported',
+    oauth: 'unsupported_token_type',
+    next: 'Send an access token or a refresh token of this server.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many attempts',
+    oauth: 'slow_down',
+    next: 'Wait for the time given in Retry-After and try again.',
+  },
+  csrf_failed: {
+    status: 403,
+    title: 'The form has expired',
+    oauth: 'access_denied',
+    next: 'Go back, reload the page and send the form again.',
+  },
+  session_not_found: {
+    status: 400,
+    title: 'This sign-in has expired or was already finished',
+    oauth: 'invalid_request',
+    next: 'Go back to the application you came from and sign in again.',
+  },
+  not_found: {
+    status: 404,
+    title: 'There is nothing here',
+    oauth: 'invalid_request',
+    next: 'Check the address. The endpoints are listed at /.well-known/openid-configuration.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The method is not allowed here',
+    oauth: 'invalid_request',
+    next: 'Use one of the methods in the Allow header.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The content type is not supported',
+    oauth: 'invalid_request',
+    next: 'Send application/x-www-form-urlencoded, or application/json where it is documented.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'The request is too large',
+    oauth: 'invalid_request',
+    next: 'Send a smaller request.',
+  },
+  misdirected_host: {
+    status: 421,
+    title: 'This server does not answer for that host',
+    oauth: 'invalid_request',
+    next: 'Use the host name of the issuer.',
+  },
+  https_required: {
+    status: 403,
+    title: 'HTTPS is required',
+    oauth: 'invalid_request',
+    next: 'Send the request over HTTPS. Behind a proxy, name it in GATEHOUSE_TRUSTED_PROXIES.',
+  },
+  temporarily_unavailable: {
+    status: 503,
+    title: 'The server is busy or a store is not reachable',
+    oauth: 'temporarily_unavailable',
+    next: 'Wait for the time given in Retry-After and try again; nothing was changed.',
+  },
+  server_error: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    oauth: 'server_error',
+    next: 'Try again. If it happens again, tell the operator the request id.',
+  },
+} as const satisfies Record<string, ErrorCode>;
+
+export type ErrorCodeName = keyof typeof ERROR_CODES;

@@ -1,0 +1,51 @@
+import { ERROR_CODES, type ErrorCode, type ErrorCodeName } from './error-codes.ts';
+
+/**
+ * A failure that ends a request. `public` is safe to show to the caller; `internal` and `cause` go to the log only.
+ */
+export class AppError extends Error {
+  override name = 'AppError';
+  readonly code: ErrorCodeName;
+  readonly public: string;
+  readonly internal: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  /** Extra response headers, for instance WWW-Authenticate or Allow. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ErrorCodeName,
+    details: {
+      public?: string;
+      internal?: string;
+      retryAfterSeconds?: number;
+      headers?: Record<string, string>;
+      cause?: unknown;
+    } = {},
+  ) {
+    const message = details.public ?? ERROR_CODES[code].title;
+    super(details.internal ?? message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.public = message;
+    this.internal = details.internal;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+    this.headers = details.headers ?? {};
+  }
+
+  get entry(): ErrorCode {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** A store that cannot be reached or does not answer in time. The storage layer throws it; nothing was changed. */
+export class StoreUnavailableError extends AppError {
+  override name = 'StoreUnavailableError';
+
+  constructor(store: string, cause: unknown) {
+    super('temporarily_unavailable', {
+      public: 'The server cannot reach its storage just now.',
+      internal: `${store} is not available`,
+      retryAfterSeconds: 2,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,22 @@
+import { runCluster } from './cluster.ts';
+import { readEnv } from './config/env.ts';
+import { ConfigError } from './config/problems.ts';
+import { AppError } from './kit/errors.ts';
+import { runWeb } from './web.ts';
+import { runWorker } from './worker.ts';
+
+const role = process.argv[2] ?? 'web';
+const env = readEnv();
+
+try {
+  if (role === 'worker') await runWorker(env);
+  else if (role !== 'web') throw new ConfigError([`there is no process type ${role}; use web or worker`]);
+  else if (!(await runCluster(env))) await runWeb(env);
+} catch (error) {
+  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  else if (error instanceof AppError) process.stderr.write(`${error.public} (${error.internal ?? error.code})\n`);
+  else process.stderr.write(`${(error as Error).stack}\n`);
+  process.exitCode = 1;
+  // A failed start must not hang on a half-open pool.
+  setTimeout(() => process.exit(1), 500).unref();
+}

@@ -1,0 +1,16 @@
+import { EventEmitter } from 'node:events';
+import type { Messages } from './stores.ts';
+
+/** For a single process, and the part of a Redis subscription that is inside the process. */
+export function createLocalMessages(): Messages {
+  const emitter = new EventEmitter().setMaxListeners(0);
+  return {
+    async publish(topic, body) {
+      // Handlers run apart from the publisher, as they do when the message came over the network.
+      setImmediate(() => emitter.emit(`:${topic}`, body));
+    },
+    subscribe(topic, handler) {
+      emitter.on(`:${topic}`, handler);
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../kit/clock.ts';
+import type { Log } from '../kit/log.ts';
+import { createLocalMessages } from './local-messages.ts';
+import type { SqlTimeouts } from './sql/knex-config.ts';
+import { openSql } from './sql/open-sql.ts';
+import type { Stores } from './stores.ts';
+
+export interface StorageInput {
+  /** `sqlite:<file>`, `sqlite::memory:`, `postgres://…`, `mysql://…` or `mariadb://…` */
+  databaseUrl: string;
+  /** `redis://…` or `rediss://…`; without it SQL holds everything. */
+  redisUrl?: string;
+  log: Log;
+  clock: Clock;
+  /** SQL connections of this process, 10 unless told. SQLite always has one. */
+  poolSize?: number;
+  /** Milliseconds. */
+  timeouts?: Partial<SqlTimeouts> & { redisCommandMs?: number };
+}
+
+/**
+ * Opens the stores. A server that is down does not stop it: the stores throw StoreUnavailableError until it is back.
+ * Creates no tables; see `migrations`.
+ */
+export async function openStorage(input: StorageInput): Promise<Stores> {
+  const { statementCount, close, ...stores } = openSql(input);
+  if (input.redisUrl === undefined) {
+    return {
+      ...stores,
+      messages: createLocalMessages(),
+      counters: { sqlStatements: statementCount, redisRoundTrips: () => 0 },
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  // Loaded only by those who have a Redis.
+  const { openRedisStores } = await import('./redis/open-redis.ts');
+  const redis = await openRedisStores({ ...input, redisUrl: input.redisUrl, tokens: stores.tokens });
+  return {
+    ...stores,
+    tokens: redis.tokens,
+    throttle: redis.throttle,
+    messages: redis.messages,
+    async ping() {
+      await Promise.all([stores.ping(), redis.ping()]);
+    },
+    counters: { sqlStatements: statementCount, redisRoundTrips: redis.roundTrips },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([close(), redis.close()]);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { Redis } from 'ioredis';
+import { StoreUnavailableError } from '../../kit/errors.ts';
+import type { Log } from '../../kit/log.ts';
+import { SCRIPTS, type ScriptCommands } from './scripts.ts';
+
+export type RedisClient = Redis & ScriptCommands;
+
+/** The one door to Redis: limits the waiting, translates errors, counts round trips. */
+export interface RedisConnection {
+  /** Commands of one turn of the event loop, from all requests, go out in one write. */
+  run<T>(work: (redis: RedisClient) => Promise<T>): Promise<T>;
+  /** Another connection to the same server, for subscriptions. */
+  openSubscriber(): Redis;
+  roundTrips(): number;
+  close(): Promise<void>;
+}
+
+interface ConnectionInput {
+  redisUrl: string;
+  log: Log;
+  /** How long a command may take. */
+  commandMs?: number;
+}
+
+const CONNECT_MS = 1000;
+const LONGEST_RETRY_MS = 2000;
+
+/** Waits for the first connection, and opens all the same when there is none: it comes by itself later. */
+export async function openRedis({ redisUrl, log, commandMs = 250 }: ConnectionInput): Promise<RedisConnection> {
+  const redis = new Redis(redisUrl, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS,
+    commandTimeout: commandMs,
+    // A connection that swallows everything, after a failover or behind a firewall, is given up and made anew.
+    socketTimeout: commandMs * 8,
+    retryStrategy: (attempt) => Math.min(attempt * 100, LONGEST_RETRY_MS),
+    // Down means down: nothing waits for Redis to come back. And nothing is sent twice: had the first copy been carried
+    // out, the second would tell the one who consumed a code that somebody else had.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // After a failover the old primary may answer as a replica.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    enableAutoPipelining: true,
+    scripts: SCRIPTS,
+  }) as RedisClient;
+
+  logOutages(redis, log);
+  const roundTrips = countWrites(redis);
+  redis.on('ready', () => void warnAboutEviction(redis, log));
+  // The outage is logged already.
+  await redis.connect().catch(() => undefined);
+
+  return {
+    async run(work) {
+      try {
+        return await work(redis);
+      } catch (error) {
+        throw translate(error);
+      }
+    },
+
+    openSubscriber() {
+      const subscriber = redis.duplicate({
+        lazyConnect: false,
+        enableAutoPipelining: false,
+        // A subscription asked for during an outage is made when it ends.
+        enableOfflineQueue: true,
+        maxRetriesPerRequest: null,
+        commandTimeout: undefined,
+        socketTimeout: undefined,
+      });
+      logOutages(subscriber, log);
+      return subscriber;
+    },
+
+    roundTrips,
+
+    async close() {
+      await redis.quit().catch(() => redis.disconnect());
+    },
+  };
+}
+
+/** The server's refusals that have nothing to do with the command. */
+const SERVER_STATE =
+  /^(LOADING|READONLY|OOM|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/;
+
+function translate(error: unknown): Error {
+  if (!(error instanceof Error)) return new StoreUnavailableError('redis', undefined);
+  if (error.name !== 'ReplyError') return new StoreUnavailableError('redis', error);
+  // A reply may repeat the arguments, and ioredis hangs them on the error: only its first word goes on.
+  const word = error.message.split(/\s/, 1)[0] ?? '';
+  const safe = new Error(`redis refused a command (${word})`);
+  return SERVER_STATE.test(error.message) ? new StoreUnavailableError('redis', safe) : safe;
+}
+
+/** One line when it goes and one when it is back, however many requests fail in between. */
+function logOutages(redis: Redis, log: Log): void {
+  let down = false;
+  redis.on('error', (error: Error) => {
+    if (down) return;
+    down = true;
+    log.error({ err: error }, 'redis is not reachable');
+  });
+  redis.on('ready', () => {
+    if (down) log.info('redis is reachable again');
+    down = false;
+  });
+}
+
+function countWrites(redis: Redis): () => number {
+  let writes = 0;
+  redis.on('ready', () => {
+    // Every connection has a stream of its own; the handshake is over by now.
+    const stream = redis.stream;
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    stream.write = (...args: unknown[]) => {
+      writes += 1;
+      return write(...args);
+    };
+  });
+  return () => writes;
+}
+
+/** An evicted replay marker would let a client assertion pass twice. */
+async function warnAboutEviction(redis: Redis, log: Log): Promise<void> {
+  try {
+    const [, policy] = (await redis.config('GET', 'maxmemory-policy')) as string[];
+    if (policy !== 'noeviction') log.warn({ policy }, 'redis may evict keys: set maxmemory-policy to noeviction');
+  } catch {
+    log.info('redis does not tell its maxmemory-policy; it must be noeviction');
+  }
+}

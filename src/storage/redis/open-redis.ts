@@ -1,0 +1,54 @@
+import type { ThrottleStore } from '../../domain/limits/throttle-store.ts';
+import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
+import type { Clock } from '../../kit/clock.ts';
+import type { Log } from '../../kit/log.ts';
+import { createRoutedTokenStore } from '../routed-token-store.ts';
+import type { Messages } from '../stores.ts';
+import { openRedis } from './connection.ts';
+import { createRedisMessages } from './redis-messages.ts';
+import { createRedisThrottleStore } from './redis-throttle-store.ts';
+import { createRedisTokenStore } from './redis-token-store.ts';
+
+interface RedisStoresInput {
+  redisUrl: string;
+  log: Log;
+  clock: Clock;
+  timeouts?: { redisCommandMs?: number };
+  /** The SQL part, which keeps what must last. */
+  tokens: DurableTokenStore;
+}
+
+export interface RedisStores {
+  tokens: DurableTokenStore;
+  throttle: ThrottleStore;
+  messages: Messages;
+  ping(): Promise<void>;
+  roundTrips(): number;
+  close(): Promise<void>;
+}
+
+/** What Redis takes over from SQL. */
+export async function openRedisStores({
+  redisUrl,
+  log,
+  clock,
+  timeouts,
+  tokens,
+}: RedisStoresInput): Promise<RedisStores> {
+  const commandMs = timeouts?.redisCommandMs;
+  const connection = await openRedis({ redisUrl, log, ...(commandMs === undefined ? {} : { commandMs }) });
+  const messages = createRedisMessages({ connection, log });
+  return {
+    tokens: createRoutedTokenStore({ sql: tokens, redis: createRedisTokenStore({ connection, clock }) }),
+    throttle: createRedisThrottleStore({ connection }),
+    messages,
+    async ping() {
+      await connection.run((redis) => redis.ping());
+    },
+    roundTrips: connection.roundTrips,
+    async close() {
+      messages.close();
+      await connection.close();
+    },
+  };
+}

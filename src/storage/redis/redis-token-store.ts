@@ -1,0 +1,133 @@
+import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
+import type { TokenStore } from '../../domain/tokens/token-store.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { newestFirst } from '../newest-first.ts';
+import type { RedisClient, RedisConnection } from './connection.ts';
+import { createIndexes, memberOf, parseMember, recordKey } from './record-indexes.ts';
+
+/** What the routed store needs beside the contract. */
+export interface RedisTokenStore extends TokenStore {
+  consume(kind: TokenKind, id: string, atMs: number, receipt?: string): Promise<boolean>;
+}
+
+/** The part of a record that a save replaces; without nulls, since there are many of these. */
+type Stored = Partial<Omit<TokenRecord, 'kind' | 'id' | 'consumedAt' | 'receipt'>> &
+  Pick<TokenRecord, 'payload' | 'createdAt'>;
+
+/**
+ * How much longer than the record its key lives. Whoever reads decides on the expiry, with some tolerance for clocks; a
+ * device that asks about an expired code must be told so (RFC 8628 3.5), not that the code is unknown.
+ */
+const SLACK_SECONDS = 20;
+const POLLED_SLACK_SECONDS = 600;
+const POLLED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>(['DeviceCode', 'BackchannelAuthenticationRequest']);
+
+/** Short-lived kinds, in Redis. Each method is one round trip unless it says otherwise. */
+export function createRedisTokenStore({
+  connection,
+  clock,
+}: {
+  connection: RedisConnection;
+  clock: Clock;
+}): RedisTokenStore {
+  const indexes = createIndexes({ connection, clock });
+
+  /** Relative to our clock: the one of the Redis server decides nothing. */
+  function ttlMs({ kind, expiresAt }: TokenRecord): number | null {
+    if (expiresAt === null) return null;
+    const slack = POLLED_KINDS.has(kind) ? POLLED_SLACK_SECONDS : SLACK_SECONDS;
+    return Math.max(expiresAt - clock.nowSeconds() + slack, 1) * 1000;
+  }
+
+  async function put(mode: 'insert' | 'save', record: TokenRecord): Promise<boolean> {
+    const ttl = ttlMs(record);
+    const stored = await connection.run(async (redis) => {
+      // Indexed first: a record that no index knows could not be revoked, an index without a record does no harm.
+      const indexed = indexes.add(redis, record, ttl);
+      const written = redis.putRecord(
+        recordKey(memberOf(record)),
+        mode,
+        encode(record),
+        ttl ?? '',
+        record.consumedAt ?? '',
+        record.receipt ?? '',
+      );
+      return (await Promise.all([written, ...indexed]))[0];
+    });
+    return stored === 1;
+  }
+
+  const fetch = (members: readonly string[]): Promise<TokenRecord[]> =>
+    connection.run(async (redis) => {
+      const found = await Promise.all(members.map((member) => read(redis, member)));
+      return found.filter((record) => record !== null);
+    });
+
+  return {
+    insert: (record) => put('insert', record),
+    async save(record) {
+      await put('save', record);
+    },
+
+    find: (kind, id) => connection.run((redis) => read(redis, memberOf({ kind, id }))),
+    findMany: (keys) => fetch(keys.map(memberOf)),
+
+    /** Two round trips. */
+    async findByUid(uid) {
+      const records = await fetch(await indexes.membersOf('uid', uid));
+      return records.filter((record) => record.uid === uid).sort(newestFirst);
+    },
+
+    /** Two round trips. */
+    async findByUserCode(userCode) {
+      const records = await fetch(await indexes.membersOf('userCode', userCode));
+      return records.filter((record) => record.userCode === userCode).sort(newestFirst)[0] ?? null;
+    },
+
+    consume: (kind, id, atMs, receipt = '') =>
+      connection.run(
+        async (redis) => (await redis.consumeRecord(recordKey(memberOf({ kind, id })), atMs, receipt)) === 1,
+      ),
+
+    remove: (kind, id) => connection.run(async (redis) => (await redis.del(recordKey(memberOf({ kind, id })))) === 1),
+
+    /** Two round trips and more for more than a thousand records, as the two that follow. */
+    async removeByGrant(grantId) {
+      await indexes.removeAll('grantId', grantId);
+    },
+    removeByAccount: (accountId) => removeByOwner('accountId', accountId),
+    removeByClient: (clientId) => removeByOwner('clientId', clientId),
+
+    /** Redis forgets by itself. */
+    purge: async () => 0,
+  };
+
+  async function removeByOwner(owner: 'accountId' | 'clientId', value: string): Promise<string[]> {
+    const grants = await indexes.removeAll(owner, value);
+    await Promise.all(grants.map((grantId) => indexes.removeAll('grantId', grantId)));
+    return grants;
+  }
+}
+
+function encode({ kind: _kind, id: _id, consumedAt: _consumedAt, receipt: _receipt, ...stored }: TokenRecord): string {
+  return JSON.stringify(stored, (_key, value: unknown) => value ?? undefined);
+}
+
+async function read(redis: RedisClient, member: string): Promise<TokenRecord | null> {
+  const [text, consumedAt, receipt] = await redis.hmget(recordKey(member), 'r', 'c', 'x');
+  if (!text) return null;
+  const stored = JSON.parse(text) as Stored;
+  return {
+    ...parseMember(member),
+    payload: stored.payload,
+    grantId: stored.grantId ?? null,
+    accountId: stored.accountId ?? null,
+    clientId: stored.clientId ?? null,
+    uid: stored.uid ?? null,
+    userCode: stored.userCode ?? null,
+    createdAt: stored.createdAt,
+    expiresAt: stored.expiresAt ?? null,
+    consumedAt: consumedAt ? Number(consumedAt) : null,
+    receipt: receipt ?? null,
+  };
+}

@@ -1,0 +1,26 @@
+import type { DataKeyName } from '../../domain/data-keys/data-key.ts';
+import type { DataKeyStore } from '../../domain/data-keys/data-key-store.ts';
+import type { Database } from './database.ts';
+
+interface DataKeyRow {
+  name: DataKeyName;
+  sealed: string;
+  created_at: number;
+}
+
+export function createDataKeyStore({ database }: { database: Database }): DataKeyStore {
+  return {
+    async list() {
+      const rows = await database.rows<DataKeyRow>('select name, sealed, created_at from data_keys order by name', []);
+      return rows.map((row) => ({ name: row.name, sealed: row.sealed, createdAt: row.created_at }));
+    },
+
+    insert: (key) =>
+      database.insertIfAbsent('data_keys', { name: key.name, sealed: key.sealed, created_at: key.createdAt }),
+
+    async reseal(name, from, to) {
+      const sql = 'update data_keys set sealed = ? where name = ? and sealed = ?';
+      return (await database.affected(sql, [to, name, from])) === 1;
+    },
+  };
+}

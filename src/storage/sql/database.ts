@@ -1,0 +1,138 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import createKnex, { type Knex } from 'knex';
+import type { Dialect } from './dialect.ts';
+import { classify, translate } from './failures.ts';
+
+export type Value = string | number | boolean | null;
+/** Column name to value. Names come from our code, never from a request. */
+export type Row = Readonly<Record<string, Value>>;
+
+/** Statements are written once for all dialects, with `?` for values. */
+export interface Statements {
+  rows<R>(sql: string, values: readonly Value[]): Promise<R[]>;
+  /** Runs a change and returns how many rows it touched (MariaDB: matched). */
+  affected(sql: string, values: readonly Value[]): Promise<number>;
+}
+
+/** The one door to SQL: counts statements, translates driver errors, tries again after a deadlock. */
+export interface Database extends Statements {
+  readonly dialect: Dialect;
+  /** False when a row with one of its unique keys exists. */
+  insertIfAbsent(table: string, row: Row): Promise<boolean>;
+  /** Inserts, or on the same `keys` replaces the columns of `replace` and leaves the others as they are. */
+  upsert(table: string, row: Row, keys: readonly string[], replace: readonly string[]): Promise<void>;
+  /**
+   * All or nothing. `work` must begin with a change, not a read: SQLite then waits for its turn, where a read would
+   * let it fail later. It may run more than once. Rolls back when it throws.
+   */
+  transaction<T>(work: (tx: Statements) => Promise<T>): Promise<T>;
+  statementCount(): number;
+  close(): Promise<void>;
+}
+
+const ATTEMPTS = 4;
+
+export function openDatabase({
+  dialect,
+  config,
+}: {
+  dialect: Dialect;
+  config: Knex.Config;
+}): Database & { knex: Knex } {
+  const knex = createKnex(config);
+  let statements = 0;
+  knex.on('query', () => {
+    statements += 1;
+  });
+  const failed = new WeakMap<object, string>();
+  knex.on('query-error', (error: object, query: { sql: string }) => failed.set(error, query.sql));
+
+  const direct = statementsOn(knex, dialect);
+
+  async function attempt<T>(work: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (tried === ATTEMPTS || classify(error) !== 'conflict') throw translate(error, failed);
+        // Apart from one another, so that two victims do not meet again.
+        await delay(tried * 10 + Math.random() * 20);
+      }
+    }
+  }
+
+  return {
+    dialect,
+    knex,
+    async rows(sql, values) {
+      // PostgreSQL cannot hold NUL and refuses to be asked about it; what a caller looks for by such a value is not there.
+      if (dialect === 'postgres' && values.some((value) => typeof value === 'string' && value.includes('\0')))
+        return [];
+      return attempt(() => direct.rows(sql, values));
+    },
+    affected: (sql, values) => attempt(() => direct.affected(sql, values)),
+
+    async insertIfAbsent(table, row) {
+      if (dialect !== 'mariadb') {
+        return (
+          (await attempt(() =>
+            direct.affected(`${insertSql(table, row)} on conflict do nothing`, Object.values(row)),
+          )) === 1
+        );
+      }
+      // Not `insert ignore`: that also cuts values short and lets nulls pass.
+      return attempt(async () => {
+        try {
+          return (await direct.affected(insertSql(table, row), Object.values(row))) === 1;
+        } catch (error) {
+          if (classify(error) === 'duplicate') return false;
+          throw error;
+        }
+      });
+    },
+
+    async upsert(table, row, keys, replace) {
+      const clause =
+        dialect === 'mariadb'
+          ? `on duplicate key update ${replace.map((name) => `${name} = values(${name})`).join(', ')}`
+          : `on conflict (${keys.join(', ')}) do update set ${replace.map((name) => `${name} = excluded.${name}`).join(', ')}`;
+      await attempt(() => direct.affected(`${insertSql(table, row)} ${clause}`, Object.values(row)));
+    },
+
+    transaction: (work) => attempt(() => knex.transaction((trx) => work(statementsOn(trx, dialect)))),
+    statementCount: () => statements,
+    close: () => knex.destroy(),
+  };
+}
+
+export const insertSql = (table: string, row: Row): string =>
+  `insert into ${table} (${Object.keys(row).join(', ')}) values (${marks(Object.keys(row).length)})`;
+
+/** `?, ?, ?` */
+export const marks = (count: number): string => Array(count).fill('?').join(', ');
+
+interface MariadbResult {
+  affectedRows: number;
+}
+
+function statementsOn(knex: Knex, dialect: Dialect): Statements {
+  const raw = (sql: string, values: readonly Value[]): Promise<unknown> => knex.raw(sql, values as Value[]).then();
+  switch (dialect) {
+    case 'sqlite':
+      return {
+        rows: async <R>(sql: string, values: readonly Value[]) => (await raw(sql, values)) as R[],
+        // knex reads a raw statement's rows and drops its change count, so each changed row answers for itself.
+        affected: async (sql, values) => ((await raw(`${sql} returning 1`, values)) as unknown[]).length,
+      };
+    case 'postgres':
+      return {
+        rows: async <R>(sql: string, values: readonly Value[]) => ((await raw(sql, values)) as { rows: R[] }).rows,
+        affected: async (sql, values) => ((await raw(sql, values)) as { rowCount: number }).rowCount,
+      };
+    case 'mariadb':
+      return {
+        rows: async <R>(sql: string, values: readonly Value[]) => ((await raw(sql, values)) as [R[]])[0],
+        affected: async (sql, values) => ((await raw(sql, values)) as [MariadbResult])[0].affectedRows,
+      };
+  }
+}

@@ -1,0 +1,149 @@
+import { StoreUnavailableError } from '../../kit/errors.ts';
+
+/**
+ * What became of a statement that failed. `conflict`: the database chose it as the victim of a deadlock or could not
+ * get a lock; nothing was changed and it may be tried again. `unavailable`: no fault of the statement.
+ */
+export type Failure = 'duplicate' | 'conflict' | 'unavailable' | 'fault';
+
+/** A statement the database refused. Drivers put bound values into messages and properties; this error has none. */
+export class DatabaseError extends Error {
+  override name = 'DatabaseError';
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface DriverError {
+  name?: string;
+  message: string;
+  code?: string | number;
+  errno?: number;
+  fatal?: boolean;
+  table?: string;
+  column?: string;
+  constraint?: string;
+}
+
+const CONFLICT = new Set([
+  '40001',
+  '40P01',
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'SQLITE_BUSY',
+  'SQLITE_LOCKED',
+]);
+const DUPLICATE = new Set(['23505', 'ER_DUP_ENTRY']);
+
+const UNAVAILABLE = new Set([
+  // The network.
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOENT',
+  // PostgreSQL: statement cancelled by its timeout, lock timeout, a replica, and an account or database that is not there.
+  '57014',
+  '55P03',
+  '25006',
+  '25P03',
+  '28000',
+  '28P01',
+  '3D000',
+  // MariaDB and MySQL.
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR',
+  'ER_CON_COUNT_ERROR',
+  'ER_TOO_MANY_USER_CONNECTIONS',
+  'ER_SERVER_SHUTDOWN',
+  'ER_QUERY_INTERRUPTED',
+  'ER_QUERY_TIMEOUT',
+  'ER_STATEMENT_TIMEOUT',
+  'ER_CONNECTION_KILLED',
+  'ER_OPTION_PREVENTS_STATEMENT',
+  'ER_READ_ONLY_MODE',
+  'ER_DISK_FULL',
+  'ER_RECORD_FILE_FULL',
+  'ER_ACCESS_DENIED_ERROR',
+  'ER_DBACCESS_DENIED_ERROR',
+  'ER_BAD_DB_ERROR',
+  // SQLite.
+  'SQLITE_FULL',
+  'SQLITE_IOERR',
+  'SQLITE_CANTOPEN',
+  'SQLITE_READONLY',
+  'SQLITE_CORRUPT',
+  'SQLITE_NOTADB',
+  'SQLITE_PROTOCOL',
+  'SQLITE_NOMEM',
+  'SQLITE_AUTH',
+  'SQLITE_PERM',
+]);
+
+/** Server error numbers that mysql2 has no name for: MariaDB's connection killed and statement time exceeded. */
+const UNAVAILABLE_NUMBERS = new Set([1927, 1969, 3024]);
+
+/** Classes of SQLSTATE: connection exception, insufficient resources, operator intervention (shutdown), system error. */
+const UNAVAILABLE_CLASS = /^(08|53|57P|58)[0-9A-Z]{2,3}$/;
+
+/** Driver and pool errors without a code. */
+const UNAVAILABLE_MESSAGE =
+  /Connection (terminated|ended)|timeout (expired|exceeded)|not queryable|in closed state|operation timed out|acquire a connection|Database (handle )?is closed|^aborted$/i;
+
+export function classify(error: unknown): Failure {
+  if (!(error instanceof Error)) return 'fault';
+  const { name, message, code, errno, fatal } = error as DriverError;
+  const text = String(code);
+  if (CONFLICT.has(text)) return 'conflict';
+  if (DUPLICATE.has(text) || (text === 'SQLITE_CONSTRAINT' && message.includes('UNIQUE'))) return 'duplicate';
+  if (UNAVAILABLE.has(text) || UNAVAILABLE_CLASS.test(text)) return 'unavailable';
+  if (fatal === true || (errno !== undefined && UNAVAILABLE_NUMBERS.has(errno))) return 'unavailable';
+  if (name === 'KnexTimeoutError' || name === 'TimeoutError' || UNAVAILABLE_MESSAGE.test(message)) return 'unavailable';
+  return 'fault';
+}
+
+/**
+ * Strips the error of values; what only the server's state explains becomes StoreUnavailableError.
+ * `failed` gives the statement, without its values, of a driver error.
+ */
+export function translate(error: unknown, failed: WeakMap<object, string>): Error {
+  if (error instanceof StoreUnavailableError || error instanceof DatabaseError) return error;
+  const failure = classify(error);
+  const safe = withoutValues(error, failed);
+  return failure === 'unavailable' || failure === 'conflict' ? new StoreUnavailableError('database', safe) : safe;
+}
+
+/** Codes of drivers: `23505`, `ER_DUP_ENTRY`, `SQLITE_CONSTRAINT`, `ECONNREFUSED`. */
+const DRIVER_CODE = /^([0-9A-Z]{5}|(ER|SQLITE|PROTOCOL)_\w+|E[A-Z_]+)$/;
+
+function withoutValues(error: unknown, failed: WeakMap<object, string>): Error {
+  if (!(error instanceof Error)) return new DatabaseError('unknown', 'the database failed without a reason');
+  const { name, message, code, errno, table, column, constraint } = error as DriverError;
+  const text = code === undefined ? undefined : String(code);
+  if (text === undefined || !DRIVER_CODE.test(text)) {
+    // Not from a database server: the pool, the driver or our own code. These have no values.
+    return name === 'KnexTimeoutError' || UNAVAILABLE_MESSAGE.test(message)
+      ? new DatabaseError('timeout', message)
+      : error;
+  }
+  const facts = [
+    text,
+    errno,
+    table && `table ${table}`,
+    column && `column ${column}`,
+    constraint && `constraint ${constraint}`,
+  ];
+  const statement = failed.get(error);
+  const subject = statement === undefined ? 'the database failed' : `"${statement.slice(0, 80)}" failed`;
+  return new DatabaseError(text, `${subject} (${facts.filter(Boolean).join(', ')})`);
+}

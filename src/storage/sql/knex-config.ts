@@ -1,0 +1,143 @@
+import { createRequire } from 'node:module';
+import type { Knex } from 'knex';
+import { type Dialect, dialectOf, sqliteFilename } from './dialect.ts';
+import { migrationSource } from './migrations/index.ts';
+import { type GuardedConnection, guardQueries } from './query-guard.ts';
+
+/** Milliseconds; 0 switches a limit off. */
+export interface SqlTimeouts {
+  connectMs: number;
+  /** Waiting for a free connection of the pool. */
+  acquireMs: number;
+  /** One statement, on the server. */
+  statementMs: number;
+  /** Waiting for a row lock. */
+  lockMs: number;
+}
+
+export const SQL_TIMEOUTS: SqlTimeouts = { connectMs: 2000, acquireMs: 2000, statementMs: 3000, lockMs: 2000 };
+
+/** How much longer the client waits than the server: only a server that hangs gets there. */
+const GUARD_SLACK_MS = 1000;
+
+interface ConfigInput {
+  databaseUrl: string;
+  poolSize?: number;
+  timeouts?: SqlTimeouts;
+  log?: (message: unknown) => void;
+}
+
+/** The knex configuration for a database URL. Opens nothing; knex loads only the driver that it names. */
+export function knexConfig({ databaseUrl, poolSize = 10, timeouts = SQL_TIMEOUTS, log }: ConfigInput): Knex.Config {
+  return {
+    ...CONFIGS[dialectOf(databaseUrl)](databaseUrl, poolSize, timeouts),
+    acquireConnectionTimeout: timeouts.acquireMs,
+    // Otherwise knex writes the bound values, which may be secret, into the messages of errors.
+    compileSqlOnError: false,
+    migrations: { migrationSource, disableMigrationsListValidation: true },
+    ...(log ? { log: { debug: log, warn: log, error: log, deprecate: log } } : {}),
+  };
+}
+
+const CONFIGS: Record<Dialect, (url: string, poolSize: number, timeouts: SqlTimeouts) => Knex.Config> = {
+  sqlite: (url) => ({
+    client: 'sqlite3',
+    connection: { filename: sqliteFilename(url) },
+    useNullAsDefault: true,
+    // One connection: SQLite has one writer, and a database in memory lives as long as its connection.
+    pool: { min: 1, max: 1, afterCreate: setUpSqlite },
+  }),
+
+  postgres: (url, poolSize, timeouts) => ({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      application_name: 'gatehouse',
+      connectionTimeoutMillis: timeouts.connectMs,
+      keepAlive: true,
+      statement_timeout: timeouts.statementMs,
+      lock_timeout: timeouts.lockMs,
+      idle_in_transaction_session_timeout: timeouts.statementMs * 2,
+      types: { getTypeParser: postgresParser() },
+    } as Knex.PgConnectionConfig,
+    pool: {
+      min: 0,
+      max: poolSize,
+      createTimeoutMillis: timeouts.connectMs,
+      afterCreate: (connection: GuardedConnection, done: Done) => {
+        guard(connection, timeouts);
+        done(null, connection);
+      },
+    },
+  }),
+
+  mariadb: (url, poolSize, timeouts) => ({
+    client: 'mysql2',
+    connection: {
+      uri: url,
+      charset: 'utf8mb4',
+      timezone: 'Z',
+      connectTimeout: timeouts.connectMs,
+      supportBigNumbers: true,
+    } as Knex.MySql2ConnectionConfig,
+    pool: {
+      min: 0,
+      max: poolSize,
+      createTimeoutMillis: timeouts.connectMs,
+      afterCreate: (connection: GuardedConnection, done: Done) => {
+        guard(connection, timeouts);
+        setUpMariadb(connection, timeouts, done);
+      },
+    },
+  }),
+};
+
+type Done = (error: Error | null, connection: unknown) => void;
+
+interface SqliteConnection {
+  exec(sql: string, done: (error: (Error & { code?: string }) | null) => void): void;
+}
+
+function setUpSqlite(connection: SqliteConnection, done: Done, attempt = 1): void {
+  // FULL: an acknowledged commit survives a power cut. The change to WAL fails at once, whatever the busy timeout says,
+  // when two processes make it together.
+  const pragmas = 'busy_timeout = 5000; journal_mode = WAL; synchronous = FULL; foreign_keys = ON;';
+  connection.exec(pragmas.replaceAll(/(\w+ =)/g, 'PRAGMA $1'), (error) => {
+    if (error?.code === 'SQLITE_BUSY' && attempt < 50) {
+      setTimeout(setUpSqlite, 20, connection, done, attempt + 1);
+    } else {
+      done(error, connection);
+    }
+  });
+}
+
+function setUpMariadb(connection: GuardedConnection, timeouts: SqlTimeouts, done: Done): void {
+  const seconds = (ms: number): number => (ms === 0 ? 31_536_000 : Math.ceil(ms / 1000));
+  // Strict: a value that does not fit is an error, not cut short. The part in /*M! */ is for MariaDB, whose limit covers
+  // every statement; MySQL's, in milliseconds, covers SELECT only.
+  const session =
+    `SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', ` +
+    `innodb_lock_wait_timeout = ${seconds(timeouts.lockMs)}` +
+    `/*M! , max_statement_time = ${timeouts.statementMs / 1000} */`;
+  // Fewer gap locks, so fewer deadlocks; single statements do all that must be atomic.
+  const isolation = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
+  connection.query(session, (error) => {
+    if (error) return done(error, connection);
+    connection.query(isolation, (failure) => done(failure, connection));
+  });
+}
+
+function guard(connection: GuardedConnection, { statementMs }: SqlTimeouts): void {
+  if (statementMs > 0) guardQueries(connection, statementMs + GUARD_SLACK_MS);
+}
+
+type TypeParser = (value: string) => unknown;
+type GetTypeParser = (oid: number, format?: string) => TypeParser;
+
+const INT8 = 20;
+
+/** pg gives bigint as text, since it may not fit; ours are times and counts, which do. */
+function postgresParser(): GetTypeParser {
+  const pg = createRequire(import.meta.url)('pg') as { types: { getTypeParser: GetTypeParser } };
+  return (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format));
+}

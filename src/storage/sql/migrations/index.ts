@@ -1,0 +1,25 @@
+import type { Knex } from 'knex';
+import * as initial from './0001-initial.ts';
+
+/** Every migration, in order. A number is never reused; a migration that was released is never edited. */
+const MIGRATIONS: Readonly<Record<string, { up(knex: Knex): Promise<void> }>> = {
+  '0001-initial': initial,
+};
+
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
+
+/** Expand, then contract: an older version must run on a newer schema, so there is no way down. */
+async function down(): Promise<never> {
+  throw new Error('migrations are not undone; an older version runs on the newer schema');
+}
+
+/** Explicit, so that a package, a bundle and a type-stripped source all see the same list. */
+export const migrationSource: Knex.MigrationSource<string> = {
+  getMigrations: async () => [...MIGRATION_NAMES],
+  getMigrationName: (name) => name,
+  async getMigration(name) {
+    const migration = MIGRATIONS[name];
+    if (!migration) throw new RangeError(`there is no migration ${name}`);
+    return { up: (knex) => migration.up(knex), down };
+  },
+};

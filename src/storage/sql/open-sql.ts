@@ -1,0 +1,79 @@
+import createKnex from 'knex';
+import type { Log } from '../../kit/log.ts';
+import type { Stores } from '../stores.ts';
+import { createAccountStore } from './account-store.ts';
+import { createAuditStore } from './audit-store.ts';
+import { createClientStore } from './client-store.ts';
+import { createConsentStore } from './consent-store.ts';
+import { createDataKeyStore } from './data-key-store.ts';
+import { openDatabase } from './database.ts';
+import { dialectOf, sqliteFilename } from './dialect.ts';
+import { knexConfig, SQL_TIMEOUTS, type SqlTimeouts } from './knex-config.ts';
+import { createLeaseStore } from './lease-store.ts';
+import { createMigrator } from './migrator.ts';
+import { createResourceServerStore } from './resource-server-store.ts';
+import { createSigningKeyStore } from './signing-key-store.ts';
+import { createSqliteFile } from './sqlite-file.ts';
+import { createThrottleStore } from './throttle-store.ts';
+import { createTokenStore } from './token-store.ts';
+
+interface SqlInput {
+  databaseUrl: string;
+  log: Log;
+  poolSize?: number;
+  timeouts?: Partial<SqlTimeouts>;
+}
+
+/** All that SQL offers. Connects with the first statement. */
+export type SqlStores = Omit<Stores, 'messages' | 'counters' | typeof Symbol.asyncDispose> & {
+  statementCount(): number;
+  close(): Promise<void>;
+};
+
+export function openSql({ databaseUrl, log, poolSize, timeouts }: SqlInput): SqlStores {
+  const dialect = dialectOf(databaseUrl);
+  if (dialect === 'sqlite') createSqliteFile(sqliteFilename(databaseUrl));
+
+  const settings = {
+    databaseUrl,
+    ...(poolSize === undefined ? {} : { poolSize }),
+    // Each failed request is logged by whoever answers it.
+    log: (message: unknown) => log.debug({ detail: String(message) }, 'knex'),
+  };
+  const limits = { ...SQL_TIMEOUTS, ...timeouts };
+  const database = openDatabase({ dialect, config: knexConfig({ ...settings, timeouts: limits }) });
+
+  return {
+    accounts: createAccountStore({ database }),
+    clients: createClientStore({ database }),
+    resources: createResourceServerStore({ database }),
+    consents: createConsentStore({ database }),
+    tokens: createTokenStore({ database }),
+    signingKeys: createSigningKeyStore({ database }),
+    dataKeys: createDataKeyStore({ database }),
+    throttle: createThrottleStore({ database }),
+    audit: createAuditStore({ database }),
+    leases: createLeaseStore({ database }),
+
+    migrations: createMigrator({
+      dialect,
+      async withKnex(use) {
+        // A database in memory is nowhere else; and SQLite has no statement timeout to get rid of.
+        if (dialect === 'sqlite') return use(database.knex);
+        const unlimited = { ...limits, acquireMs: 30_000, statementMs: 0, lockMs: 0 };
+        const knex = createKnex(knexConfig({ ...settings, poolSize: 2, timeouts: unlimited }));
+        try {
+          return await use(knex);
+        } finally {
+          await knex.destroy();
+        }
+      },
+    }),
+
+    async ping() {
+      await database.rows('select 1 as one', []);
+    },
+    statementCount: database.statementCount,
+    close: database.close,
+  };
+}

@@ -1,0 +1,54 @@
+import type { AccountStore } from '../domain/accounts/account-store.ts';
+import type { AuditStore } from '../domain/audit/audit-store.ts';
+import type { ClientStore } from '../domain/clients/client-store.ts';
+import type { ConsentStore } from '../domain/consents/consent-store.ts';
+import type { DataKeyStore } from '../domain/data-keys/data-key-store.ts';
+import type { LeaseStore } from '../domain/leases/lease-store.ts';
+import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
+import type { ResourceServerStore } from '../domain/resources/resource-server-store.ts';
+import type { SigningKeyStore } from '../domain/signing-keys/signing-key-store.ts';
+import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
+
+/** Everything one process keeps outside itself. Every method throws StoreUnavailableError when its server does not answer. */
+export interface Stores {
+  accounts: AccountStore;
+  clients: ClientStore;
+  resources: ResourceServerStore;
+  consents: ConsentStore;
+  tokens: DurableTokenStore;
+  signingKeys: SigningKeyStore;
+  dataKeys: DataKeyStore;
+  throttle: ThrottleStore;
+  audit: AuditStore;
+  leases: LeaseStore;
+  /** Resolves when every server answers; otherwise StoreUnavailableError, whose `internal` names 'database' or 'redis'. */
+  ping(): Promise<void>;
+  counters: StorageCounters;
+  migrations: Migrations;
+  messages: Messages;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Totals of this process since the storage was opened. */
+export interface StorageCounters {
+  /** Statements sent, BEGIN and COMMIT included; the set-up of a new connection is not. */
+  sqlStatements(): number;
+  /** Writes to the Redis socket: one per command sent alone or per flushed pipeline. The handshake is not counted. */
+  redisRoundTrips(): number;
+}
+
+export interface Migrations {
+  /** Names of the migrations that this version brings and the database lacks. Reads only. */
+  pending(): Promise<string[]>;
+  /** Applies them in order and returns their names. Waits while another process migrates. */
+  up(): Promise<string[]>;
+  /** `appliedAt` is milliseconds since the epoch. */
+  status(): Promise<{ name: string; appliedAt: number | null }[]>;
+}
+
+/** Hints between the processes of one deployment, best effort: a message may be lost, never more than once per handler. */
+export interface Messages {
+  /** Never rejects. Reaches the handlers of this process too. */
+  publish(topic: string, body: string): Promise<void>;
+  subscribe(topic: string, handler: (body: string) => void): void;
+}
