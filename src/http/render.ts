@@ -81,7 +81,7 @@ function escapeHtml(value: unknown): string {
  * Characters nobody sees that change what everybody reads: controls, bidirectional overrides, zero-width and filler
  * characters. The joiners and selectors that Persian, Indic scripts and emoji are written with stay.
  */
-const INVISIBLE = /(?![\u200c\u200d\ufe0e\ufe0f\u{e0020}-\u{e007f}])[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu;
+const INVISIBLE = /(?![\t-\r]|\u200c|\u200d|\ufe0e|\ufe0f|[\u{e0020}-\u{e007f}])[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu;
 
 /** Marks stacked higher than any script stacks them, which would paint over the lines around. */
 const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
@@ -91,12 +91,7 @@ const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
  * Only for showing, never for values that must come back unchanged.
  */
 export function plainText(text: string): string {
-  return text
-    .replace(/\s+/g, ' ')
-    .replace(INVISIBLE, '')
-    .replace(STACKED_MARKS, '$1')
-    .replace(/ {2,}/g, ' ')
-    .trim();
+  return text.replace(INVISIBLE, '').replace(STACKED_MARKS, '$1').replace(/\s+/g, ' ').trim();
 }
 
 /** The first letter or digit, for the tile beside an app's name. Never a symbol: a name must not draw its own check mark. */

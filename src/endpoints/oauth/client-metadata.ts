@@ -1,5 +1,6 @@
 import type { AdapterPayload } from 'oidc-provider';
 import type { Client } from '../../domain/clients/client.ts';
+import { OPENID_SCOPES } from '../../domain/clients/client-rules.ts';
 
 const cache = new WeakMap<Client, AdapterPayload>();
 
@@ -19,8 +20,9 @@ export function toEngineMetadata(client: Client): AdapterPayload {
     response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
-    // RFC 6749 lets a client have no scope at all; the engine reads an empty string as "any".
-    scope: client.scopes.length > 0 ? client.scopes.join(' ') : 'openid',
+    // The engine knows OpenID Connect scopes here; those of resource servers are checked by our policies. It reads an empty
+    // list as "any", so a client without one may have `openid`, which says no more than the token itself.
+    scope: client.scopes.filter((scope) => scope in OPENID_SCOPES).join(' ') || 'openid',
     require_pkce: client.requirePkce,
     allowed_origins: [...client.allowedOrigins],
     ...(client.authMethod.startsWith('client_secret') ? { client_secret: 'checked-by-the-token-endpoint' } : {}),
