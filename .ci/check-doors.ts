@@ -15,7 +15,8 @@ const DOORS: Record<string, string[]> = {
   // The global Web Crypto is the same door as node:crypto.
   crypto: ['kit/', 'domain/signing-keys/'],
 };
-const TOP_LEVEL = /^(?:(?:kit|domain|config|storage|http|endpoints|jobs|cli)\/|(?:app|main|cli)\.ts$|README\.md$)/;
+const TOP_LEVEL =
+  /^(?:(?:kit|domain|config|storage|http|endpoints|jobs|cli|server)\/|(?:app|services|boot|main|cli)\.ts$|README\.md$)/;
 const NAMES_THAT_SAY_NOTHING = /(?:^|\/)(?:utils?|helpers?|common)(?:\/|\.ts$)/;
 
 const sourceFolder = process.argv[2] ?? 'src';

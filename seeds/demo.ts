@@ -61,7 +61,8 @@ const CLIENTS: readonly DemoClient[] = [
  */
 export async function loadDemo(services: Services): Promise<void> {
   const { config, stores, digester, clock, manageAccounts } = services;
-  if (config.production) throw new AppError('invalid_request', { public: 'demonstration data is refused in production' });
+  if (config.production)
+    throw new AppError('invalid_request', { public: 'demonstration data is refused in production' });
   const nowMs = clock.nowMs();
 
   async function ensureClient({ secret, ...given }: DemoClient): Promise<void> {
@@ -74,7 +75,10 @@ export async function loadDemo(services: Services): Promise<void> {
       allowedOrigins: [],
       requirePkce: true,
       jwks: [],
-      secrets: secret === undefined ? [] : [{ digest: digestSecret(digester, given.id, secret), createdAt: nowMs, expiresAt: null }],
+      secrets:
+        secret === undefined
+          ? []
+          : [{ digest: digestSecret(digester, given.id, secret), createdAt: nowMs, expiresAt: null }],
       createdAt: nowMs,
       updatedAt: nowMs,
       ...given,
@@ -83,7 +87,13 @@ export async function loadDemo(services: Services): Promise<void> {
   }
 
   for (const client of CLIENTS) await ensureClient(client);
-  await ensureClient({ id: 'demo-api', name: 'Demo API', authMethod: 'client_secret_basic', secret: 'demo-api-secret', grantTypes: [] });
+  await ensureClient({
+    id: 'demo-api',
+    name: 'Demo API',
+    authMethod: 'client_secret_basic',
+    secret: 'demo-api-secret',
+    grantTypes: [],
+  });
   await stores.resources.insert({
     identifier: API,
     name: 'Demo API',
@@ -114,7 +124,13 @@ export async function loadDemo(services: Services): Promise<void> {
   const email = 'ada@example.com';
   if (!(await stores.accounts.findByEmail(normalizeEmail(email) ?? email))) {
     await manageAccounts
-      .create({ email, password: 'correct horse battery staple', emailVerified: true, givenName: 'Ada', familyName: 'Lovelace' })
+      .create({
+        email,
+        password: 'correct horse battery staple',
+        emailVerified: true,
+        givenName: 'Ada',
+        familyName: 'Lovelace',
+      })
       // Another process may have been a moment faster.
       .catch(async (error: unknown) => {
         if (!(await stores.accounts.findByEmail(email))) throw error;

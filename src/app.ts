@@ -30,8 +30,8 @@ import { gate } from './http/gate.ts';
 import { createRenderer } from './http/render.ts';
 import { factsOf, requestContext } from './http/request-context.ts';
 import { securityHeaders, sendPage } from './http/security-headers.ts';
-import { AppError } from './kit/errors.ts';
 import { createDigester } from './kit/digest.ts';
+import { AppError } from './kit/errors.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Services } from './services.ts';
 
@@ -49,7 +49,20 @@ const KEY_POLL_MS = 2000;
 
 /** The one place that wires the ways in to what they need. */
 export function createApp(services: Services, { version }: { version: string }): App {
-  const { config, stores, log, clock, digester, dataKeys, audit, throttle, passwords, keySet, findClient, findResource } = services;
+  const {
+    config,
+    stores,
+    log,
+    clock,
+    digester,
+    dataKeys,
+    audit,
+    throttle,
+    passwords,
+    keySet,
+    findClient,
+    findResource,
+  } = services;
   const { issuer, paths, lifetimes } = config;
   const { tokens, accounts, consents } = stores;
   const issuerUrl = new URL(issuer);
@@ -61,7 +74,16 @@ export function createApp(services: Services, { version }: { version: string }):
   const writePage: ErrorWriter = (ctx, error) => {
     if (ctx.accepts('html', 'json') !== 'html') return writeOAuthError(ctx, error);
     const { status, title, next } = error.entry;
-    sendPage(ctx, renderer.render('errors/error', { status, title, message: error.public, next, requestId: factsOf(ctx).requestId }));
+    sendPage(
+      ctx,
+      renderer.render('errors/error', {
+        status,
+        title,
+        message: error.public,
+        next,
+        requestId: factsOf(ctx).requestId,
+      }),
+    );
     ctx.status = status;
   };
 
@@ -130,7 +152,11 @@ export function createApp(services: Services, { version }: { version: string }):
   });
 
   // The pages people see.
-  const interactions = createInteractions({ provider: engine.provider, findClient, csrf: createCsrf({ digester, issuer }) });
+  const interactions = createInteractions({
+    provider: engine.provider,
+    findClient,
+    csrf: createCsrf({ digester, issuer }),
+  });
   const signInPage = createSignInPage({
     interactions,
     signIn: createSignIn({ accounts, passwords, throttle }),
@@ -154,7 +180,13 @@ export function createApp(services: Services, { version }: { version: string }):
         ? `It keeps this access for up to ${inWords(lifetimes.refreshAbsolute)}, also after you sign out here.`
         : 'It keeps this access until you sign out here.',
   });
-  const pages = interactionRoutes({ interactions, signInPage, consentPage, audit, authorizePath: basePath + paths.authorize });
+  const pages = interactionRoutes({
+    interactions,
+    signInPage,
+    consentPage,
+    audit,
+    authorizePath: basePath + paths.authorize,
+  });
 
   let draining = false;
   const ready = readiness({ ping: stores.ping, isDraining: () => draining });
@@ -178,7 +210,9 @@ export function createApp(services: Services, { version }: { version: string }):
   };
 
   /** The table of everything that is not OAuth. */
-  function siteRoute(path: string): { name: string; methods: Record<string, (ctx: Context) => Promise<void> | void> } | null {
+  function siteRoute(
+    path: string,
+  ): { name: string; methods: Record<string, (ctx: Context) => Promise<void> | void> } | null {
     if (path === '/health') return { name: 'health', methods: { GET: health, HEAD: health } };
     if (path === '/ready') return { name: 'ready', methods: { GET: ready, HEAD: ready } };
     if (path === config.metrics.path) return { name: 'metrics', methods: { GET: metricsHandler(metrics) } };
@@ -191,11 +225,21 @@ export function createApp(services: Services, { version }: { version: string }):
   app.keys = cookieKeys;
   app.on('error', (err) => log.error({ err }, 'response failed'));
   // Past the gate every request is for the issuer, whatever stands in front of this process; the engine builds its URLs from these.
-  Object.defineProperties(app.request, { protocol: { get: () => issuerUrl.protocol.slice(0, -1) }, host: { get: () => issuerUrl.host } });
-  app.use(requestContext({ isTrustedProxy: createProxyTrust(config.trustedProxies), log, clock, observe: metrics.observe }));
+  Object.defineProperties(app.request, {
+    protocol: { get: () => issuerUrl.protocol.slice(0, -1) },
+    host: { get: () => issuerUrl.host },
+  });
+  app.use(
+    requestContext({ isTrustedProxy: createProxyTrust(config.trustedProxies), log, clock, observe: metrics.observe }),
+  );
   app.use(securityHeaders({ https }));
   // Nested, so that an error before the route is known still finds a writer.
-  app.use(errorHandler({ log, write: (ctx, error) => ((ctx.state['writeError'] as ErrorWriter | undefined) ?? writePage)(ctx, error) }));
+  app.use(
+    errorHandler({
+      log,
+      write: (ctx, error) => ((ctx.state['writeError'] as ErrorWriter | undefined) ?? writePage)(ctx, error),
+    }),
+  );
   app.use(gate({ issuer, enforceHttps: config.production || https }));
   app.use(async (ctx) => {
     ctx.path = withoutBase(ctx.path, basePath);
@@ -222,5 +266,7 @@ export function createApp(services: Services, { version }: { version: string }):
 function withoutBase(path: string, basePath: string): string {
   if (basePath === '' || path === '/health' || path === '/ready') return path;
   if (path.startsWith('/.well-known/') && path.endsWith(basePath)) return path.slice(0, -basePath.length);
-  return path === basePath || path.startsWith(`${basePath}/`) ? path.slice(basePath.length) || '/' : '/not-below-the-issuer';
+  return path === basePath || path.startsWith(`${basePath}/`)
+    ? path.slice(basePath.length) || '/'
+    : '/not-below-the-issuer';
 }

@@ -55,7 +55,9 @@ async function requireTables(config: Config, stores: Stores): Promise<void> {
   const pending = await stores.migrations.pending();
   if (pending.length === 0) return;
   if (config.production) {
-    throw new ConfigError([`DATABASE_URL: ${pending.length} migration(s) are not applied (${pending.join(', ')}); run: gatehouse migrate up`]);
+    throw new ConfigError([
+      `DATABASE_URL: ${pending.length} migration(s) are not applied (${pending.join(', ')}); run: gatehouse migrate up`,
+    ]);
   }
   await stores.migrations.up();
 }

@@ -1,9 +1,9 @@
-import { runCluster } from './cluster.ts';
 import { readEnv } from './config/env.ts';
 import { ConfigError } from './config/problems.ts';
 import { AppError } from './kit/errors.ts';
-import { runWeb } from './web.ts';
-import { runWorker } from './worker.ts';
+import { runCluster } from './server/cluster.ts';
+import { runWeb } from './server/web.ts';
+import { runWorker } from './server/worker.ts';
 
 const role = process.argv[2] ?? 'web';
 const env = readEnv();

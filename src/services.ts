@@ -58,7 +58,13 @@ export async function createServices({
   stores,
   log,
   clock,
-}: { config: Config; secrets: Secrets; stores: Stores; log: Log; clock: Clock }): Promise<Services> {
+}: {
+  config: Config;
+  secrets: Secrets;
+  stores: Stores;
+  log: Log;
+  clock: Clock;
+}): Promise<Services> {
   const sealer = createSealer(secrets.ring);
   const dataKeys = await loadDataKeys({ store: stores.dataKeys, sealer, clock });
   const digester = createDigester(dataKeys.digest);
@@ -67,7 +73,11 @@ export async function createServices({
   const { messages } = stores;
 
   const clients: Cache<Client> = createCache({ max: 10_000, ttlMs: CACHE_MS, load: (id) => stores.clients.find(id) });
-  const resources: Cache<ResourceServer> = createCache({ max: 1000, ttlMs: CACHE_MS, load: (id) => stores.resources.find(id) });
+  const resources: Cache<ResourceServer> = createCache({
+    max: 1000,
+    ttlMs: CACHE_MS,
+    load: (id) => stores.resources.find(id),
+  });
   messages.subscribe(CLIENT_CHANGED, (id) => clients.forget(id));
   messages.subscribe(RESOURCE_CHANGED, (id) => resources.forget(id));
 
@@ -116,7 +126,13 @@ export async function createServices({
     rotation,
     keySet: await loadKeySet({ store: stores.signingKeys, sealer }),
     jobs: createJobRunner({
-      jobs: createJobs({ tokens: stores.tokens, throttle: stores.throttle, rotation, clock, graceSeconds: config.lifetimes.refreshGrace }),
+      jobs: createJobs({
+        tokens: stores.tokens,
+        throttle: stores.throttle,
+        rotation,
+        clock,
+        graceSeconds: config.lifetimes.refreshGrace,
+      }),
       leases: stores.leases,
       holder,
       clock,

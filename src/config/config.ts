@@ -11,27 +11,66 @@ import { parseRange } from './proxies.ts';
  * secrets.ts. Names without prefix are the conventional ones.
  */
 export const SETTINGS = {
-  NODE_ENV: z.enum(['development', 'production', 'test']).default('development')
-    .describe('`production` refuses to start on anything unsafe and never creates secrets, tables or demonstration data.'),
-  ISSUER: z.url({ protocol: /^https?$/ }).optional()
-    .describe('Public base URL of the server, exactly as clients configure it. Default in development: `http://localhost:<PORT>`.'),
+  NODE_ENV: z
+    .enum(['development', 'production', 'test'])
+    .default('development')
+    .describe(
+      '`production` refuses to start on anything unsafe and never creates secrets, tables or demonstration data.',
+    ),
+  ISSUER: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      'Public base URL of the server, exactly as clients configure it. Default in development: `http://localhost:<PORT>`.',
+    ),
   PORT: port.default(3000).describe('Port to listen on.'),
-  GATEHOUSE_HOST: z.string().min(1).optional().describe('Address to bind. Default: loopback in development, all interfaces in production.'),
-  DATABASE_URL: z.string().min(1).default('sqlite:data/gatehouse.sqlite')
+  GATEHOUSE_HOST: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Address to bind. Default: loopback in development, all interfaces in production.'),
+  DATABASE_URL: z
+    .string()
+    .min(1)
+    .default('sqlite:data/gatehouse.sqlite')
     .describe('`sqlite:<file>`, `postgres://…` or `mysql://…`.'),
   REDIS_URL: z.string().min(1).optional().describe('`redis://…` or `rediss://…`. Without it SQL holds everything.'),
-  GATEHOUSE_DATABASE_POOL: z.coerce.number().int().min(1).max(200).default(10).describe('Connections per process (SQLite always uses one).'),
+  GATEHOUSE_DATABASE_POOL: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(10)
+    .describe('Connections per process (SQLite always uses one).'),
   WEB_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(1).describe('Worker processes that share the port.'),
-  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info').describe('Lowest level that is logged.'),
-  TLS_CERT: z.string().min(1).optional().describe('PEM certificate chain file; with `TLS_KEY` the server speaks HTTPS itself.'),
+  LOG_LEVEL: z
+    .enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'])
+    .default('info')
+    .describe('Lowest level that is logged.'),
+  TLS_CERT: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM certificate chain file; with `TLS_KEY` the server speaks HTTPS itself.'),
   TLS_KEY: z.string().min(1).optional().describe('PEM private key file.'),
   GATEHOUSE_DATA_DIR: z.string().min(1).default('data').describe('Where development keeps what it generates.'),
-  GATEHOUSE_TRUSTED_PROXIES: list.describe('Addresses or CIDR ranges of proxies whose `X-Forwarded-*` headers are believed, comma-separated.'),
-  GATEHOUSE_METRICS_PORT: port.optional().describe('Serve `/metrics` on a port of its own, on the address of GATEHOUSE_METRICS_HOST.'),
+  GATEHOUSE_TRUSTED_PROXIES: list.describe(
+    'Addresses or CIDR ranges of proxies whose `X-Forwarded-*` headers are believed, comma-separated.',
+  ),
+  GATEHOUSE_METRICS_PORT: port
+    .optional()
+    .describe('Serve `/metrics` on a port of its own, on the address of GATEHOUSE_METRICS_HOST.'),
   GATEHOUSE_METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('Address of the metrics port.'),
-  GATEHOUSE_METRICS_PATH: path.optional().describe('Serve metrics under this path of the main port. Default in development: `/metrics`.'),
-  GATEHOUSE_JOBS: z.enum(['inline', 'off']).default('inline').describe('`inline` runs the jobs in the web processes too; `off` leaves them to `worker` processes.'),
-  GATEHOUSE_DEMO: flag.optional().describe('Load the demonstration data at start. Default: on in development; refused in production.'),
+  GATEHOUSE_METRICS_PATH: path
+    .optional()
+    .describe('Serve metrics under this path of the main port. Default in development: `/metrics`.'),
+  GATEHOUSE_JOBS: z
+    .enum(['inline', 'off'])
+    .default('inline')
+    .describe('`inline` runs the jobs in the web processes too; `off` leaves them to `worker` processes.'),
+  GATEHOUSE_DEMO: flag
+    .optional()
+    .describe('Load the demonstration data at start. Default: on in development; refused in production.'),
   GATEHOUSE_PATH_AUTHORIZE: path.default('/oauth2/authorize').describe('Authorization endpoint.'),
   GATEHOUSE_PATH_TOKEN: path.default('/oauth2/token').describe('Token endpoint.'),
   GATEHOUSE_PATH_INTROSPECT: path.default('/oauth2/introspect').describe('Introspection endpoint.'),
@@ -41,22 +80,45 @@ export const SETTINGS = {
   GATEHOUSE_PATH_JWKS: path.default('/oauth2/jwks').describe('JSON Web Key Set.'),
   GATEHOUSE_CODE_LIFETIME: duration('60s', { min: 10, max: 600 }).describe('Life of an authorization code.'),
   GATEHOUSE_ID_TOKEN_LIFETIME: duration('1h', { min: 60, max: 86_400 }).describe('Life of an id token.'),
-  GATEHOUSE_ACCESS_TOKEN_LIFETIME: duration('15m', { min: 60, max: 3600 })
-    .describe('Life of an access token without a resource server (for the userinfo endpoint); resource servers have their own.'),
-  GATEHOUSE_REFRESH_IDLE_LIFETIME: duration('14d', { min: 60 }).describe('A refresh token dies when unused for so long.'),
-  GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME: duration('90d', { min: 60 }).describe('A refresh token family dies after so long, however much it is used.'),
-  GATEHOUSE_REFRESH_GRACE: duration('10s', { min: 0, max: 120 })
-    .describe('For so long after a refresh token was used, a retry gets the identical response. 0 switches it off.'),
+  GATEHOUSE_ACCESS_TOKEN_LIFETIME: duration('15m', { min: 60, max: 3600 }).describe(
+    'Life of an access token without a resource server (for the userinfo endpoint); resource servers have their own.',
+  ),
+  GATEHOUSE_REFRESH_IDLE_LIFETIME: duration('14d', { min: 60 }).describe(
+    'A refresh token dies when unused for so long.',
+  ),
+  GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME: duration('90d', { min: 60 }).describe(
+    'A refresh token family dies after so long, however much it is used.',
+  ),
+  GATEHOUSE_REFRESH_GRACE: duration('10s', { min: 0, max: 120 }).describe(
+    'For so long after a refresh token was used, a retry gets the identical response. 0 switches it off.',
+  ),
   GATEHOUSE_SESSION_IDLE_LIFETIME: duration('14d', { min: 60 }).describe('A sign-in ends when unused for so long.'),
   GATEHOUSE_SESSION_ABSOLUTE_LIFETIME: duration('30d', { min: 60 }).describe('A sign-in ends after so long.'),
-  GATEHOUSE_INTERACTION_LIFETIME: duration('15m', { min: 60, max: 3600 }).describe('Time to finish the sign-in and consent pages.'),
+  GATEHOUSE_INTERACTION_LIFETIME: duration('15m', { min: 60, max: 3600 }).describe(
+    'Time to finish the sign-in and consent pages.',
+  ),
   GATEHOUSE_KEY_ACTIVE: duration('90d', { min: 10 }).describe('How long a signing key signs.'),
-  GATEHOUSE_KEY_PUBLISHED: duration('14d', { min: 1 }).describe('How long a key is published at least before it signs.'),
+  GATEHOUSE_KEY_PUBLISHED: duration('14d', { min: 1 }).describe(
+    'How long a key is published at least before it signs.',
+  ),
   GATEHOUSE_KEY_RETIRED: duration('14d', { min: 1 }).describe('How long a key stays published after it signed.'),
-  GATEHOUSE_PASSWORD_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(Math.max(1, Math.min(3, availableParallelism() - 1)))
+  GATEHOUSE_PASSWORD_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(Math.max(1, Math.min(3, availableParallelism() - 1)))
     .describe('Password hashes computed at once per process. Default: cores - 1, at most 3.'),
-  GATEHOUSE_PASSWORD_QUEUE: z.coerce.number().int().min(0).max(10_000).default(64).describe('Sign-ins that may wait for a hash; more get 503.'),
-  GATEHOUSE_DRAIN: duration('10s', { min: 0, max: 300 }).describe('How long SIGTERM waits for requests that are under way.'),
+  GATEHOUSE_PASSWORD_QUEUE: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(64)
+    .describe('Sign-ins that may wait for a hash; more get 503.'),
+  GATEHOUSE_DRAIN: duration('10s', { min: 0, max: 300 }).describe(
+    'How long SIGTERM waits for requests that are under way.',
+  ),
 } as const;
 
 const Settings = z.object(SETTINGS);
@@ -115,7 +177,9 @@ const SECRET_NAMES = ['GATEHOUSE_SECRETS'];
 /** Parses and cross-checks; throws ConfigError with every problem at once. The result is frozen and holds no secret. */
 export function parseConfig(env: Env): Config {
   const problems = unknownNames(env, [...Object.keys(SETTINGS), ...SECRET_NAMES]);
-  const given = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, env[name] === '' ? undefined : env[name]]));
+  const given = Object.fromEntries(
+    Object.keys(SETTINGS).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+  );
   const result = Settings.safeParse(given);
   if (!result.success) {
     problems.push(...result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
@@ -178,15 +242,20 @@ export function parseConfig(env: Env): Config {
   } satisfies Config);
 }
 
-function crossChecks(settings: Parsed, { production, issuer, tls }: { production: boolean; issuer: string; tls: boolean }): string[] {
+function crossChecks(
+  settings: Parsed,
+  { production, issuer, tls }: { production: boolean; issuer: string; tls: boolean },
+): string[] {
   const problems: string[] = [];
   const url = new URL(issuer);
   if (url.search || url.hash || url.username) problems.push('ISSUER: must have no query, fragment or user information');
-  if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined)) problems.push('TLS_CERT and TLS_KEY: set both or neither');
+  if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined))
+    problems.push('TLS_CERT and TLS_KEY: set both or neither');
   if (!/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(settings.DATABASE_URL)) {
     problems.push('DATABASE_URL: starts with sqlite:, postgres:// or mysql://');
   }
-  if (settings.REDIS_URL && !/^rediss?:\/\//.test(settings.REDIS_URL)) problems.push('REDIS_URL: starts with redis:// or rediss://');
+  if (settings.REDIS_URL && !/^rediss?:\/\//.test(settings.REDIS_URL))
+    problems.push('REDIS_URL: starts with redis:// or rediss://');
   for (const proxy of settings.GATEHOUSE_TRUSTED_PROXIES) {
     if (!parseRange(proxy)) problems.push(`GATEHOUSE_TRUSTED_PROXIES: ${proxy} is not an address or a CIDR range`);
   }
@@ -197,7 +266,8 @@ function crossChecks(settings: Parsed, { production, issuer, tls }: { production
     problems.push('GATEHOUSE_SESSION_IDLE_LIFETIME: longer than GATEHOUSE_SESSION_ABSOLUTE_LIFETIME');
   }
   const paths = Object.entries(settings).filter(([name]) => name.startsWith('GATEHOUSE_PATH_'));
-  if (new Set(paths.map(([, value]) => value)).size !== paths.length) problems.push('GATEHOUSE_PATH_…: two endpoints have the same path');
+  if (new Set(paths.map(([, value]) => value)).size !== paths.length)
+    problems.push('GATEHOUSE_PATH_…: two endpoints have the same path');
   if (!production) return problems;
 
   if (!settings.ISSUER) problems.push('ISSUER: must be set in production');
@@ -205,8 +275,10 @@ function crossChecks(settings: Parsed, { production, issuer, tls }: { production
   if (!tls && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
     problems.push('TLS: set TLS_CERT and TLS_KEY, or name the TLS-terminating proxy in GATEHOUSE_TRUSTED_PROXIES');
   }
-  if (settings.DATABASE_URL.includes(':memory:')) problems.push('DATABASE_URL: an in-memory database loses everything at a restart');
-  if (settings.GATEHOUSE_DEMO) problems.push('GATEHOUSE_DEMO: demonstration data has published passwords and is refused in production');
+  if (settings.DATABASE_URL.includes(':memory:'))
+    problems.push('DATABASE_URL: an in-memory database loses everything at a restart');
+  if (settings.GATEHOUSE_DEMO)
+    problems.push('GATEHOUSE_DEMO: demonstration data has published passwords and is refused in production');
   return problems;
 }
 

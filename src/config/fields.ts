@@ -26,8 +26,15 @@ export const port = z.coerce.number().int().min(1).max(65_535);
 export const list = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
 
-export const path = z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'use a path such as /oauth2/token: lower level, no trailing slash');
+export const path = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'use a path such as /oauth2/token: lower level, no trailing slash');
 
 export const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');

@@ -4,7 +4,8 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    const head = problems.length === 1 ? 'The configuration has a problem' : `The configuration has ${problems.length} problems`;
+    const head =
+      problems.length === 1 ? 'The configuration has a problem' : `The configuration has ${problems.length} problems`;
     super(`${head}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
     this.problems = problems;
   }

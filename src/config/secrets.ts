@@ -21,7 +21,11 @@ export function loadSecrets(
   { production, dataDirectory }: { production: boolean; dataDirectory: string },
   databaseIsEmpty: boolean,
 ): Secrets {
-  const given = env['GATEHOUSE_SECRETS']?.split(',').map((secret) => secret.trim()).filter(Boolean) ?? [];
+  const given =
+    env['GATEHOUSE_SECRETS']
+      ?.split(',')
+      .map((secret) => secret.trim())
+      .filter(Boolean) ?? [];
   if (given.length > 0) return { ring: checked(given, 'GATEHOUSE_SECRETS') };
   if (production) {
     throw new ConfigError(['GATEHOUSE_SECRETS: must be set in production; make one with: openssl rand -base64 32']);
@@ -57,7 +61,9 @@ function readSecretsFile(file: string): string[] {
 
 function checked(ring: string[], source: string): string[] {
   if (ring.length === 0 || ring.some((secret) => secret.length < 32)) {
-    throw new ConfigError([`${source}: every secret needs at least 32 characters; make one with: openssl rand -base64 32`]);
+    throw new ConfigError([
+      `${source}: every secret needs at least 32 characters; make one with: openssl rand -base64 32`,
+    ]);
   }
   return ring;
 }

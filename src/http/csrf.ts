@@ -20,8 +20,11 @@ export function createCsrf({ digester, issuer }: { digester: Digester; issuer: s
       const origin = ctx.get('origin');
       // `null` is what a browser sends from a page with Referrer-Policy: no-referrer, as ours are; then Sec-Fetch-Site tells.
       const site = ctx.get('sec-fetch-site');
-      const foreign = (origin !== '' && origin !== 'null' && origin !== ownOrigin) || (site !== '' && site !== 'same-origin' && site !== 'none');
-      if (foreign || token === undefined || !digester.matches('csrf', subject, token)) throw new AppError('csrf_failed');
+      const foreign =
+        (origin !== '' && origin !== 'null' && origin !== ownOrigin) ||
+        (site !== '' && site !== 'same-origin' && site !== 'none');
+      if (foreign || token === undefined || !digester.matches('csrf', subject, token))
+        throw new AppError('csrf_failed');
     },
   };
 }

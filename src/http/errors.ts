@@ -10,7 +10,8 @@ export const asAppError: TranslateError = (error) => {
   if (error instanceof AppError) return error;
   // Koa and Node mark errors that are the caller's fault (a malformed URI, an aborted upload) with a 4xx status.
   const status = (error as { status?: unknown } | null)?.status;
-  if (typeof status === 'number' && status >= 400 && status < 500) return new AppError('invalid_request', { cause: error });
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new AppError('invalid_request', { cause: error });
   return new AppError('server_error', { cause: error });
 };
 
@@ -30,7 +31,11 @@ export function errorHandler({
   log,
   write,
   translate = asAppError,
-}: { log: Log; write: ErrorWriter; translate?: TranslateError }): Middleware {
+}: {
+  log: Log;
+  write: ErrorWriter;
+  translate?: TranslateError;
+}): Middleware {
   return async (ctx, next) => {
     try {
       await next();
@@ -40,7 +45,8 @@ export function errorHandler({
       if (ctx.headerSent) throw thrown;
       const { requestId } = factsOf(ctx);
       const { status } = error.entry;
-      if (status >= 500) log.error({ requestId, code: error.code, err: error.cause ?? error }, error.internal ?? error.message);
+      if (status >= 500)
+        log.error({ requestId, code: error.code, err: error.cause ?? error }, error.internal ?? error.message);
       else if (error.internal) log.info({ requestId, code: error.code, reason: error.internal }, 'refused');
       for (const [name, value] of Object.entries(error.headers)) ctx.set(name, value);
       if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));

@@ -37,11 +37,17 @@ function tooLarge(ctx: Context, limitBytes: number): AppError {
  */
 export async function readParameters(
   ctx: Context,
-  { limitBytes = 65_536, json = false, repeatable = [] }: { limitBytes?: number; json?: boolean; repeatable?: readonly string[] } = {},
+  {
+    limitBytes = 65_536,
+    json = false,
+    repeatable = [],
+  }: { limitBytes?: number; json?: boolean; repeatable?: readonly string[] } = {},
 ): Promise<Parameters> {
   const isJson = json && ctx.request.is('application/json') !== false;
   if (!isJson && ctx.request.is('application/x-www-form-urlencoded') === false) {
-    const accepted = json ? 'application/x-www-form-urlencoded or application/json' : 'application/x-www-form-urlencoded';
+    const accepted = json
+      ? 'application/x-www-form-urlencoded or application/json'
+      : 'application/x-www-form-urlencoded';
     throw new AppError('unsupported_media_type', { public: `send the parameters as ${accepted}` });
   }
   const body = await readBody(ctx, limitBytes);
@@ -88,7 +94,8 @@ function jsonPairs(text: string): [string, string][] {
   const pairs: [string, string][] = [];
   for (const [name, member] of Object.entries(value)) {
     for (const item of Array.isArray(member) ? member : [member]) {
-      if (typeof item !== 'string') throw new AppError('invalid_request', { public: `'${printable(name)}' must be a string` });
+      if (typeof item !== 'string')
+        throw new AppError('invalid_request', { public: `'${printable(name)}' must be a string` });
       pairs.push([name, item]);
       if (pairs.length > MAX_PARAMETERS) throw new AppError('invalid_request', { public: 'too many parameters' });
     }

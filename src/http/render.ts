@@ -81,7 +81,8 @@ function escapeHtml(value: unknown): string {
  * Characters nobody sees that change what everybody reads: controls, bidirectional overrides, zero-width and filler
  * characters. The joiners and selectors that Persian, Indic scripts and emoji are written with stay.
  */
-const INVISIBLE = /(?![\t-\r]|\u200c|\u200d|\ufe0e|\ufe0f|[\u{e0020}-\u{e007f}])[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu;
+const INVISIBLE =
+  /(?![\t-\r]|\u200c|\u200d|\ufe0e|\ufe0f|[\u{e0020}-\u{e007f}])[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu;
 
 /** Marks stacked higher than any script stacks them, which would paint over the lines around. */
 const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;

@@ -1,5 +1,5 @@
-import type { Context, Middleware } from 'koa';
 import { isIPv6 } from 'node:net';
+import type { Context, Middleware } from 'koa';
 import type { Clock } from '../kit/clock.ts';
 import { newId } from '../kit/ids.ts';
 import type { Log } from '../kit/log.ts';
@@ -41,7 +41,9 @@ export function requestContext({
       requestId: REQUEST_ID.test(given) ? given : newId('req'),
       ip,
       addressGroup: addressGroup(ip),
-      encrypted: 'encrypted' in ctx.req.socket || (trusted && ctx.get('x-forwarded-proto').split(',').at(-1)?.trim() === 'https'),
+      encrypted:
+        'encrypted' in ctx.req.socket ||
+        (trusted && ctx.get('x-forwarded-proto').split(',').at(-1)?.trim() === 'https'),
     };
     ctx.state['facts'] = facts;
     ctx.set('X-Request-Id', facts.requestId);
@@ -53,7 +55,17 @@ export function requestContext({
       observe({ method: ctx.method, route, status: ctx.status, seconds });
       // The path without its query: a query may hold a code or a token.
       if (log.isLevelEnabled('info')) {
-        log.info({ requestId: facts.requestId, method: ctx.method, route, status: ctx.status, ms: Math.round(seconds * 1000), ip }, 'request');
+        log.info(
+          {
+            requestId: facts.requestId,
+            method: ctx.method,
+            route,
+            status: ctx.status,
+            ms: Math.round(seconds * 1000),
+            ip,
+          },
+          'request',
+        );
       }
     }
   };
@@ -61,7 +73,10 @@ export function requestContext({
 
 /** The last address that no trusted proxy added. Everything left of it may be forged by the caller. */
 export function clientBehindProxies(header: string, isTrustedProxy: (address: string) => boolean): string | null {
-  const chain = header.split(',').map((part) => part.trim()).filter(Boolean);
+  const chain = header
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
   return chain.findLast((address) => !isTrustedProxy(address)) ?? chain[0] ?? null;
 }
 
@@ -70,6 +85,7 @@ export function addressGroup(ip: string): string {
   const [head = '', tail] = ip.split('::');
   const left = head.split(':').filter(Boolean);
   const right = tail === undefined ? [] : tail.split(':').filter(Boolean);
-  const full = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  const full =
+    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
   return `${full.slice(0, 4).join(':')}::/64`;
 }

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Listener {
-  port: number;
   /**
    * Stops taking connections, lets every request under way finish, tells keep-alive clients to reconnect elsewhere, and
    * resolves when all are gone or `drainSeconds` have passed.
@@ -15,7 +13,12 @@ export interface Listener {
 }
 
 /** Slow or idle clients must not hold the server (security requirement FT13). Milliseconds. */
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 30_000, connectionsCheckingInterval: 5000 };
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 5000,
+};
 const MAX_CONNECTIONS = 10_000;
 
 /** Listens on every address of `hosts`; all but the first may be missing on the machine (no IPv6, for instance). */
@@ -38,7 +41,10 @@ export async function listen({
   const servers: Server[] = [];
   for (const [index, host] of hosts.entries()) {
     const server = tls
-      ? createTlsServer({ ...TIMEOUTS, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile), minVersion: 'TLSv1.2' }, polite)
+      ? createTlsServer(
+          { ...TIMEOUTS, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile), minVersion: 'TLSv1.2' },
+          polite,
+        )
       : createServer(TIMEOUTS, polite);
     server.maxConnections = MAX_CONNECTIONS;
     try {
@@ -48,18 +54,23 @@ export async function listen({
       });
       servers.push(server);
     } catch (error) {
-      if (index === 0 || !['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (index === 0 || !['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw error;
     }
   }
 
   return {
-    port: (servers[0]?.address() as AddressInfo).port,
     async close(drainSeconds) {
       draining = true;
       // http.Server.close() would also cut idle connections, on which a request may just be arriving; this only stops listening.
-      const closed = Promise.all(servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve))));
-      const idle = setTimeout(() => servers.forEach((server) => server.closeIdleConnections()), Math.min(1000, drainSeconds * 500));
-      const sweep = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 1500);
+      const closed = Promise.all(
+        servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve))),
+      );
+      const closeIdle = (): void => {
+        for (const server of servers) server.closeIdleConnections();
+      };
+      const idle = setTimeout(closeIdle, Math.min(1000, drainSeconds * 500));
+      const sweep = setInterval(closeIdle, 1500);
       await Promise.race([closed, sleep(drainSeconds * 1000)]);
       clearTimeout(idle);
       clearInterval(sweep);

@@ -31,7 +31,11 @@ export function createJobs({
       intervalSeconds: 60,
       run: () => drainInBatches((limit) => tokens.clearReceipts(clock.nowMs() - graceSeconds * 1000 - 5000, limit)),
     },
-    { name: 'purge-throttles', intervalSeconds: 300, run: () => drainInBatches((limit) => throttle.purge(clock.nowMs(), limit)) },
+    {
+      name: 'purge-throttles',
+      intervalSeconds: 300,
+      run: () => drainInBatches((limit) => throttle.purge(clock.nowMs(), limit)),
+    },
     { name: 'rotate-signing-keys', intervalSeconds: 10, run: () => rotation.run() },
   ];
 }

@@ -23,7 +23,13 @@ export function createJobRunner({
   holder,
   clock,
   log,
-}: { jobs: readonly Job[]; leases: LeaseStore; holder: string; clock: Clock; log: Log }): JobRunner {
+}: {
+  jobs: readonly Job[];
+  leases: LeaseStore;
+  holder: string;
+  clock: Clock;
+  log: Log;
+}): JobRunner {
   const timers: NodeJS.Timeout[] = [];
   const running = new Set<Promise<void>>();
   let stopped = false;

@@ -13,7 +13,11 @@ export function createCache<V extends object>({
   max,
   ttlMs,
   load,
-}: { max: number; ttlMs: number; load: (key: string) => Promise<V | null> }): Cache<V> {
+}: {
+  max: number;
+  ttlMs: number;
+  load: (key: string) => Promise<V | null>;
+}): Cache<V> {
   const entries = new LRUCache<string, Promise<V | null>>({ max, ttl: ttlMs });
   return {
     find(key) {

@@ -4,9 +4,29 @@ export type Log = Logger;
 
 /** Paths that could hold a credential, whatever object is logged. The value is replaced, the key stays visible. */
 const REDACTED = [
-  'password', 'secret', 'token', 'code', 'client_secret', 'client_assertion', 'access_token', 'refresh_token', 'id_token',
-  'code_verifier', 'authorization', 'cookie', 'headers.authorization', 'headers.cookie', '*.password', '*.secret',
-  '*.token', '*.client_secret', '*.access_token', '*.refresh_token', '*.id_token', '*.authorization', '*.cookie',
+  'password',
+  'secret',
+  'token',
+  'code',
+  'client_secret',
+  'client_assertion',
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'code_verifier',
+  'authorization',
+  'cookie',
+  'headers.authorization',
+  'headers.cookie',
+  '*.password',
+  '*.secret',
+  '*.token',
+  '*.client_secret',
+  '*.access_token',
+  '*.refresh_token',
+  '*.id_token',
+  '*.authorization',
+  '*.cookie',
 ];
 
 /** Drivers put connection strings and bound values into their errors, so only name, code, message class and stack go out. */
@@ -25,7 +45,9 @@ function describeError(error: unknown): Record<string, unknown> {
 
 /** knex writes the statement with its bindings before ` - `; a URL may hold a password. */
 function withoutCredentials(text: string): string {
-  return text.replaceAll(/:\/\/[^@\s/]+@/g, '://***@').replaceAll(/(insert into|update|select|delete from)\s[^\n]* - /gi, '$1 … - ');
+  return text
+    .replaceAll(/:\/\/[^@\s/]+@/g, '://***@')
+    .replaceAll(/(insert into|update|select|delete from)\s[^\n]* - /gi, '$1 … - ');
 }
 
 /** JSON lines on standard output. */

@@ -1,7 +1,9 @@
 import type { Account } from './account.ts';
 
 /** Fields an operator may change; `undefined` leaves one as it is. */
-export type AccountChange = Partial<Pick<Account, 'emailVerified' | 'passwordHash' | 'givenName' | 'familyName' | 'disabledAt'>>;
+export type AccountChange = Partial<
+  Pick<Account, 'emailVerified' | 'passwordHash' | 'givenName' | 'familyName' | 'disabledAt'>
+>;
 
 export interface AccountStore {
   /** False when the normalized email is taken. The caller generates the id. */

@@ -52,7 +52,8 @@ export function createManageAccounts({
   return {
     async create({ email, password, emailVerified = false, givenName = null, familyName = null }) {
       const nowMs = clock.nowMs();
-      if (!normalizeEmail(email)) throw new AppError('invalid_request', { public: 'email: this is not an email address.' });
+      if (!normalizeEmail(email))
+        throw new AppError('invalid_request', { public: 'email: this is not an email address.' });
       if (password !== null) checkPassword(password, email);
       const account: Account = {
         id: newId('acc'),

@@ -23,7 +23,10 @@ export interface Passwords {
 export async function createPasswords({
   concurrency,
   queueLimit,
-}: { concurrency: number; queueLimit: number }): Promise<Passwords> {
+}: {
+  concurrency: number;
+  queueLimit: number;
+}): Promise<Passwords> {
   const dummy = await hash('a password that nobody has', ARGON2);
   const waiting: (() => void)[] = [];
   let running = 0;

@@ -5,11 +5,19 @@ import type { Passwords } from './password.ts';
 
 /** Never locks for good: the longest wait is 15 minutes, and a known device has a counter of its own. */
 export const SIGN_IN_BY_ACCOUNT: ThrottlePolicy = {
-  name: 'sign-in-account', freeAttempts: 5, firstDelaySeconds: 2, maxDelaySeconds: 900, windowSeconds: 86_400,
+  name: 'sign-in-account',
+  freeAttempts: 5,
+  firstDelaySeconds: 2,
+  maxDelaySeconds: 900,
+  windowSeconds: 86_400,
 };
 /** Looser, and successes count too: many people share one address, and an attacker's own account must not reset it. */
 export const SIGN_IN_BY_ADDRESS: ThrottlePolicy = {
-  name: 'sign-in-address', freeAttempts: 100, firstDelaySeconds: 1, maxDelaySeconds: 60, windowSeconds: 600,
+  name: 'sign-in-address',
+  freeAttempts: 100,
+  firstDelaySeconds: 1,
+  maxDelaySeconds: 60,
+  windowSeconds: 600,
 };
 
 export type SignInOutcome =
@@ -31,7 +39,11 @@ export function createSignIn({
   accounts,
   passwords,
   throttle,
-}: { accounts: AccountStore; passwords: Passwords; throttle: Throttle }): SignIn {
+}: {
+  accounts: AccountStore;
+  passwords: Passwords;
+  throttle: Throttle;
+}): SignIn {
   return async ({ email, password, addressGroup, knownDevice }) => {
     const normalized = normalizeEmail(email);
     const account = normalized ? await accounts.findByEmail(normalized) : null;

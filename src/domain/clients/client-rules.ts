@@ -15,7 +15,17 @@ export const isScopeName = (value: string): boolean => SCOPE.test(value);
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 export const isLoopbackHost = (hostname: string): boolean => LOOPBACK.has(hostname);
 
-const FORBIDDEN_SCHEMES = new Set(['javascript:', 'data:', 'vbscript:', 'file:', 'about:', 'blob:', 'ws:', 'wss:', 'ftp:']);
+const FORBIDDEN_SCHEMES = new Set([
+  'javascript:',
+  'data:',
+  'vbscript:',
+  'file:',
+  'about:',
+  'blob:',
+  'ws:',
+  'wss:',
+  'ftp:',
+]);
 
 /** Why a redirect URI is not acceptable (RFC 9700 2.1, RFC 8252 7.1-7.3); null when it is. */
 export function redirectUriProblem(uri: string, client: Pick<Client, 'applicationType'>): string | null {
@@ -30,7 +40,9 @@ export function redirectUriProblem(uri: string, client: Pick<Client, 'applicatio
   }
   if (FORBIDDEN_SCHEMES.has(url.protocol)) return `${uri}: the scheme is not allowed`;
   if (client.applicationType !== 'native') return `${uri}: a web client needs https`;
-  return url.protocol.includes('.') ? null : `${uri}: a private-use scheme must be a reversed domain name, for instance com.example.app:/callback`;
+  return url.protocol.includes('.')
+    ? null
+    : `${uri}: a private-use scheme must be a reversed domain name, for instance com.example.app:/callback`;
 }
 
 /** Everything wrong with a client's metadata, in words for the operator; empty when nothing is. */
@@ -41,13 +53,18 @@ export function clientProblems(client: Client): string[] {
   // The `sub` of a client's own token is its id; an account id there would pass for a user (RFC 9700 4.15).
   if (client.id.startsWith('acc_')) problems.push('id: must not look like an account id');
   if (client.name.trim() === '' || client.name.length > 120) problems.push('name: use 1 to 120 characters');
-  if (codeFlow && client.redirectUris.length === 0) problems.push('redirectUris: the authorization code grant needs at least one');
-  if (!codeFlow && client.redirectUris.length > 0) problems.push('redirectUris: only the authorization code grant uses them');
+  if (codeFlow && client.redirectUris.length === 0)
+    problems.push('redirectUris: the authorization code grant needs at least one');
+  if (!codeFlow && client.redirectUris.length > 0)
+    problems.push('redirectUris: only the authorization code grant uses them');
   for (const uri of client.redirectUris) problems.push(...prefixed('redirectUris', redirectUriProblem(uri, client)));
-  for (const uri of client.postLogoutRedirectUris) problems.push(...prefixed('postLogoutRedirectUris', redirectUriProblem(uri, client)));
-  if (client.grantTypes.includes('refresh_token') && !codeFlow) problems.push('grantTypes: refresh_token comes with authorization_code');
+  for (const uri of client.postLogoutRedirectUris)
+    problems.push(...prefixed('postLogoutRedirectUris', redirectUriProblem(uri, client)));
+  if (client.grantTypes.includes('refresh_token') && !codeFlow)
+    problems.push('grantTypes: refresh_token comes with authorization_code');
   if (isPublicClient(client)) {
-    if (client.grantTypes.includes('client_credentials')) problems.push('grantTypes: a public client cannot use client_credentials');
+    if (client.grantTypes.includes('client_credentials'))
+      problems.push('grantTypes: a public client cannot use client_credentials');
     if (!client.requirePkce) problems.push('requirePkce: PKCE can be waived for confidential clients only');
     if (client.secrets.length > 0) problems.push('secrets: a public client has none');
   }
@@ -71,7 +88,8 @@ function jwksProblems(client: Client): string[] {
   for (const jwk of client.jwks) {
     if (PRIVATE_MEMBERS.some((member) => member in jwk)) problems.push('jwks: register the public key only');
     if (!['RSA', 'EC', 'OKP'].includes(jwk.kty)) problems.push(`jwks: key type ${String(jwk.kty)} is not supported`);
-    if (jwk.kty === 'RSA' && Buffer.from(String(jwk['n'] ?? ''), 'base64url').length < 256) problems.push('jwks: RSA keys need at least 2048 bits');
+    if (jwk.kty === 'RSA' && Buffer.from(String(jwk['n'] ?? ''), 'base64url').length < 256)
+      problems.push('jwks: RSA keys need at least 2048 bits');
   }
   return problems;
 }

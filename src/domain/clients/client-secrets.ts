@@ -9,7 +9,11 @@ export function digestSecret(digester: Digester, clientId: string, secret: strin
 }
 
 /** A new secret, to be shown once, and what is stored of it. */
-export function issueSecret(digester: Digester, clientId: string, nowMs: number): { secret: string; stored: ClientSecret } {
+export function issueSecret(
+  digester: Digester,
+  clientId: string,
+  nowMs: number,
+): { secret: string; stored: ClientSecret } {
   const secret = newSecret();
   return { secret, stored: { digest: digestSecret(digester, clientId, secret), createdAt: nowMs, expiresAt: null } };
 }

@@ -59,7 +59,9 @@ export function createManageClients({
     const next = { ...after, updatedAt: Math.max(clock.nowMs(), before.updatedAt + 1) };
     check(next);
     if (!(await clients.update(next, before.updatedAt))) {
-      throw new AppError('invalid_request', { public: `Client ${before.id} was changed by someone else just now; try again.` });
+      throw new AppError('invalid_request', {
+        public: `Client ${before.id} was changed by someone else just now; try again.`,
+      });
     }
     await onChanged(before.id);
     return next;
@@ -72,7 +74,8 @@ export function createManageClients({
       const issued = usesSecret(input) ? issueSecret(digester, input.id, nowMs) : null;
       const client: Client = { ...input, secrets: issued ? [issued.stored] : [], createdAt: nowMs, updatedAt: nowMs };
       check(client);
-      if (!(await clients.insert(client))) throw new AppError('invalid_request', { public: `The client id ${input.id} is taken.` });
+      if (!(await clients.insert(client)))
+        throw new AppError('invalid_request', { public: `The client id ${input.id} is taken.` });
       await audit('client.created', { clientId: client.id });
       return { client, secret: issued?.secret ?? null };
     },
@@ -85,11 +88,16 @@ export function createManageClients({
     async rotateSecret(id, overlapSeconds) {
       const before = await get(id);
       if (isPublicClient(before) || !usesSecret(before)) {
-        throw new AppError('invalid_request', { public: `Client ${id} authenticates by ${before.authMethod} and has no secret.` });
+        throw new AppError('invalid_request', {
+          public: `Client ${id} authenticates by ${before.authMethod} and has no secret.`,
+        });
       }
       const nowMs = clock.nowMs();
       const { secret, stored } = issueSecret(digester, id, nowMs);
-      const client = await replace(before, { ...before, secrets: rotateSecrets(before.secrets, stored, overlapSeconds, nowMs) });
+      const client = await replace(before, {
+        ...before,
+        secrets: rotateSecrets(before.secrets, stored, overlapSeconds, nowMs),
+      });
       await audit('client.secret_rotated', { clientId: id, details: { overlapSeconds } });
       return { client, secret };
     },

@@ -1,6 +1,6 @@
-import { randomBytes } from '../../kit/random.ts';
 import type { Clock } from '../../kit/clock.ts';
-import { type Sealer, SealError } from '../../kit/seal.ts';
+import { randomBytes } from '../../kit/random.ts';
+import { SealError, type Sealer } from '../../kit/seal.ts';
 import { DATA_KEY_NAMES, type DataKeyName } from './data-key.ts';
 import type { DataKeyStore } from './data-key-store.ts';
 
@@ -12,7 +12,15 @@ const context = (name: string): string => `data-key:${name}`;
  * Opens the data keys; on an empty database creates them first. They are the canary of the key-encryption ring: when it
  * does not open them the process must not start, and must never make fresh ones in their place.
  */
-export async function loadDataKeys({ store, sealer, clock }: { store: DataKeyStore; sealer: Sealer; clock: Clock }): Promise<DataKeys> {
+export async function loadDataKeys({
+  store,
+  sealer,
+  clock,
+}: {
+  store: DataKeyStore;
+  sealer: Sealer;
+  clock: Clock;
+}): Promise<DataKeys> {
   let rows = await store.list();
   if (rows.length === 0) {
     for (const name of DATA_KEY_NAMES) {

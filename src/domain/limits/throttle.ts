@@ -33,8 +33,13 @@ export function createThrottle({
   store,
   digester,
   clock,
-}: { store: ThrottleStore; digester: Digester; clock: Clock }): Throttle {
-  const keyOf = (policy: ThrottlePolicy, subject: string): string => digester.digest(`throttle:${policy.name}`, subject);
+}: {
+  store: ThrottleStore;
+  digester: Digester;
+  clock: Clock;
+}): Throttle {
+  const keyOf = (policy: ThrottlePolicy, subject: string): string =>
+    digester.digest(`throttle:${policy.name}`, subject);
   return {
     async attempt(policy, subject) {
       const nowMs = clock.nowMs();

@@ -47,13 +47,18 @@ export function createConsentPage({
 }) {
   async function askedFor({ interaction, client }: Step): Promise<Asked> {
     const { params, prompt } = interaction;
-    const scopes = String(params['scope'] ?? '').split(' ').filter(Boolean);
+    const scopes = String(params['scope'] ?? '')
+      .split(' ')
+      .filter(Boolean);
     const named = params['resource'];
     const identifiers = (Array.isArray(named) ? named : [named]).filter((item) => typeof item === 'string');
     const resources = [];
     for (const identifier of identifiers) {
       const resource = client.resources.includes(identifier) ? await findResource(identifier) : null;
-      const own = resource?.scopes.map((scope) => scope.name).filter((name) => scopes.includes(name) && client.scopes.includes(name)) ?? [];
+      const own =
+        resource?.scopes
+          .map((scope) => scope.name)
+          .filter((name) => scopes.includes(name) && client.scopes.includes(name)) ?? [];
       if (resource && own.length > 0) resources.push({ resource, scopes: own });
     }
     return {
@@ -85,14 +90,25 @@ export function createConsentPage({
       csrfToken: interactions.token(uid),
       groups: [
         ...(asked.scopes.length > 0
-          ? [{ heading: 'It will be able to', scopes: asked.scopes.map((name) => describe(name, OPENID_SCOPES[name] ?? name, newScopes.has(name))) }]
+          ? [
+              {
+                heading: 'It will be able to',
+                scopes: asked.scopes.map((name) => describe(name, OPENID_SCOPES[name] ?? name, newScopes.has(name))),
+              },
+            ]
           : []),
         ...asked.resources.map(({ resource, scopes }) => ({
           heading: `With ${resource.name} it can`,
           audience: resource.identifier,
           scopes: resource.scopes
             .filter((scope) => scopes.includes(scope.name))
-            .map((scope) => describe(scope.name, scope.description, newResourceScopes[resource.identifier]?.includes(scope.name) ?? false)),
+            .map((scope) =>
+              describe(
+                scope.name,
+                scope.description,
+                newResourceScopes[resource.identifier]?.includes(scope.name) ?? false,
+              ),
+            ),
         })),
       ],
       claims: asked.claims,

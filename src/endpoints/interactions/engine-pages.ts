@@ -13,12 +13,27 @@ export function createEnginePages({
   renderer,
   accounts,
   writePage,
-}: { renderer: Renderer; accounts: Pick<AccountStore, 'find'>; writePage: ErrorWriter }) {
+}: {
+  renderer: Renderer;
+  accounts: Pick<AccountStore, 'find'>;
+  writePage: ErrorWriter;
+}) {
   return {
-    async error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, cause: Error): Promise<void> {
+    async error(
+      ctx: KoaContextWithOIDC,
+      out: { error: string; error_description?: string },
+      cause: Error,
+    ): Promise<void> {
       const expired = cause.name === 'SessionNotFound';
-      const code: ErrorCodeName = expired ? 'session_not_found' : out.error in ERROR_CODES ? (out.error as ErrorCodeName) : 'invalid_request';
-      writePage(ctx, new AppError(code, expired ? {} : { public: sentence(out.error_description ?? ERROR_CODES[code].title) }));
+      const code: ErrorCodeName = expired
+        ? 'session_not_found'
+        : out.error in ERROR_CODES
+          ? (out.error as ErrorCodeName)
+          : 'invalid_request';
+      writePage(
+        ctx,
+        new AppError(code, expired ? {} : { public: sentence(out.error_description ?? ERROR_CODES[code].title) }),
+      );
     },
     async signOut(ctx: KoaContextWithOIDC, form: string): Promise<void> {
       const action = /action="([^"]+)"/.exec(form)?.[1];

@@ -47,8 +47,18 @@ export function interactionRoutes({
     const { step } = await interactions.posted(ctx, uid);
     const { ip, requestId } = factsOf(ctx);
     const accountId = step.interaction.session?.accountId ?? null;
-    await audit('consent.denied', { accountId, clientId: step.client.id, ip, requestId, details: { prompt: step.interaction.prompt.name } });
-    await interactions.finish(ctx, { error: 'access_denied', error_description: 'the end-user denied the request' }, false);
+    await audit('consent.denied', {
+      accountId,
+      clientId: step.client.id,
+      ip,
+      requestId,
+      details: { prompt: step.interaction.prompt.name },
+    });
+    await interactions.finish(
+      ctx,
+      { error: 'access_denied', error_description: 'the end-user denied the request' },
+      false,
+    );
   }
 
   /** Starts the same authorization again with a sign-in; the engine ends the old session when another account signs in. */

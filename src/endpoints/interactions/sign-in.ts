@@ -61,11 +61,23 @@ export function createSignInPage({
           await audit('account.sign_in_throttled', { clientId, ip, requestId });
           ctx.set('Retry-After', String(outcome.retryAfterSeconds));
           ctx.status = 429;
-          return show(ctx, step, { email, error: `Too many attempts. Wait ${inWords(outcome.retryAfterSeconds)} and try again.` });
+          return show(ctx, step, {
+            email,
+            error: `Too many attempts. Wait ${inWords(outcome.retryAfterSeconds)} and try again.`,
+          });
         case 'refused':
-          await audit('account.sign_in_failed', { accountId: outcome.accountId, clientId, ip, requestId, details: { reason: outcome.reason } });
+          await audit('account.sign_in_failed', {
+            accountId: outcome.accountId,
+            clientId,
+            ip,
+            requestId,
+            details: { reason: outcome.reason },
+          });
           ctx.status = 422;
-          return show(ctx, step, { email, error: 'The email address or the password is not right. Check both and try again.' });
+          return show(ctx, step, {
+            email,
+            error: 'The email address or the password is not right. Check both and try again.',
+          });
       }
     },
   };
@@ -73,7 +85,14 @@ export function createSignInPage({
 
 /** A duration as people say it, rounded up to one unit. */
 export function inWords(seconds: number): string {
-  const [size, unit] = seconds < 90 ? [1, 'second'] : seconds < 5400 ? [60, 'minute'] : seconds < 129_600 ? [3600, 'hour'] : [86_400, 'day'];
+  const [size, unit] =
+    seconds < 90
+      ? [1, 'second']
+      : seconds < 5400
+        ? [60, 'minute']
+        : seconds < 129_600
+          ? [3600, 'hour']
+          : [86_400, 'day'];
   const count = Math.ceil(seconds / size);
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

@@ -52,7 +52,11 @@ export function createAccessTokenVerifier({
   issuer,
   keySet,
   clock,
-}: { issuer: string; keySet: KeySet; clock: Clock }): VerifyAccessToken {
+}: {
+  issuer: string;
+  keySet: KeySet;
+  clock: Clock;
+}): VerifyAccessToken {
   return async (token) => {
     try {
       const { payload } = await jwtVerify(
@@ -64,7 +68,13 @@ export function createAccessTokenVerifier({
           if (!key || key.algorithm !== alg) throw new Error('unknown key');
           return key.publicKey;
         },
-        { issuer, typ: 'at+jwt', algorithms: ['ES256', 'RS256'], requiredClaims: ['exp', 'jti', 'sub', 'aud', 'client_id'], currentDate: new Date(clock.nowMs()) },
+        {
+          issuer,
+          typ: 'at+jwt',
+          algorithms: ['ES256', 'RS256'],
+          requiredClaims: ['exp', 'jti', 'sub', 'aud', 'client_id'],
+          currentDate: new Date(clock.nowMs()),
+        },
       );
       return payload;
     } catch {

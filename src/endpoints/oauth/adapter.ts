@@ -1,8 +1,8 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
-import type { Clock } from '../../kit/clock.ts';
 import type { Client } from '../../domain/clients/client.ts';
 import type { TokenKind } from '../../domain/tokens/token-record.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
+import type { Clock } from '../../kit/clock.ts';
 import { toEngineMetadata } from './client-metadata.ts';
 import type { EnginePayload, TokenCodec } from './token-codec.ts';
 import type { TokenUnit } from './token-unit.ts';
@@ -43,7 +43,11 @@ export function createAdapterFactory({
         const [newest, ...older] = records.map((record) => codec.decode(record));
         if (!newest) return undefined;
         // Two tabs that finish at once leave two sessions with one uid; neither may lose the other's authorizations.
-        const authorizations = Object.assign({}, ...older.map((session) => session['authorizations']), newest['authorizations']);
+        const authorizations = Object.assign(
+          {},
+          ...older.map((session) => session['authorizations']),
+          newest['authorizations'],
+        );
         return { ...newest, authorizations } as AdapterPayload;
       },
       async findByUserCode(userCode) {
@@ -66,7 +70,8 @@ export function createAdapterFactory({
         if (kind === 'Grant') return tokens.removeByGrant(id, key);
         const removed = await tokens.remove(kind, key);
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
-        if (kind === 'Interaction' && !removed) throw new errors.SessionNotFound('the interaction was already finished');
+        if (kind === 'Interaction' && !removed)
+          throw new errors.SessionNotFound('the interaction was already finished');
       },
       async revokeByGrantId(grantId) {
         // The engine asks once per model; the first (it always asks for AccessToken) removes them all.

@@ -1,4 +1,12 @@
-import { type CryptoKey, decodeJwt, decodeProtectedHeader, importJWK, type JWK, type JWTPayload, jwtVerify } from 'jose';
+import {
+  type CryptoKey,
+  decodeJwt,
+  decodeProtectedHeader,
+  importJWK,
+  type JWK,
+  type JWTPayload,
+  jwtVerify,
+} from 'jose';
 import type { Context } from 'koa';
 import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { Client } from '../../domain/clients/client.ts';
@@ -6,8 +14,8 @@ import { isClientId } from '../../domain/clients/client.ts';
 import { secretMatches } from '../../domain/clients/client-secrets.ts';
 import type { Throttle, ThrottlePolicy } from '../../domain/limits/throttle.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
-import { factsOf } from '../../http/request-context.ts';
 import { type Parameters, required, single } from '../../http/parameters.ts';
+import { factsOf } from '../../http/request-context.ts';
 import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
@@ -15,7 +23,11 @@ import { AppError } from '../../kit/errors.ts';
 
 /** Guessing a secret from one address: only wrong secrets count, so a busy client is never slowed. */
 const CLIENT_FAILURES: ThrottlePolicy = {
-  name: 'client-authentication', freeAttempts: 20, firstDelaySeconds: 1, maxDelaySeconds: 60, windowSeconds: 600,
+  name: 'client-authentication',
+  freeAttempts: 20,
+  firstDelaySeconds: 1,
+  maxDelaySeconds: 60,
+  windowSeconds: 600,
 };
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -77,7 +89,9 @@ export function createClientAuthentication({
     let claims: JWTPayload;
     try {
       const { kid } = decodeProtectedHeader(assertion);
-      const candidates = client.jwks.filter((jwk) => kid === undefined || jwk['kid'] === undefined || jwk['kid'] === kid);
+      const candidates = client.jwks.filter(
+        (jwk) => kid === undefined || jwk['kid'] === undefined || jwk['kid'] === kid,
+      );
       claims = await verifyWithAny(assertion, candidates, client, issuer, clock);
     } catch (error) {
       return `assertion: ${(error as Error).message}`;
@@ -112,7 +126,10 @@ export function createClientAuthentication({
     if (failing.has(counter)) {
       const wait = await throttle.attempt(CLIENT_FAILURES, counter);
       if (wait !== null) {
-        throw new AppError('too_many_requests', { public: 'too many failed authentications of this client', retryAfterSeconds: wait });
+        throw new AppError('too_many_requests', {
+          public: 'too many failed authentications of this client',
+          retryAfterSeconds: wait,
+        });
       }
     }
     const client = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
@@ -139,14 +156,21 @@ export function createClientAuthentication({
       public: 'client authentication failed',
       internal: `client ${client?.id ?? 'unknown'}: ${problem}`,
       // RFC 6749 5.2: only a client that used the Authorization header is told the scheme.
-      headers: ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
+      headers:
+        ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
     });
   };
 }
 
 const imported = new WeakMap<object, Promise<CryptoKey | Uint8Array>>();
 
-async function verifyWithAny(assertion: string, jwks: readonly JWK[], client: Client, issuer: string, clock: Clock): Promise<JWTPayload> {
+async function verifyWithAny(
+  assertion: string,
+  jwks: readonly JWK[],
+  client: Client,
+  issuer: string,
+  clock: Clock,
+): Promise<JWTPayload> {
   let last: unknown = new Error('no registered key fits');
   for (const jwk of jwks) {
     const algorithms = jwk.alg ? [jwk.alg] : [...(ALGORITHMS[jwk.kty ?? ''] ?? [])];
@@ -210,7 +234,9 @@ function assertionSubject(assertion: string, parameters: Parameters): string {
 /** RFC 6749 2.3.1: id and secret are form-encoded before they are joined. */
 function decodeBasic(header: string): { clientId: string; secret: string } {
   const malformed = (): AppError =>
-    new AppError('invalid_request', { public: 'the Authorization header must be Basic with a form-encoded client id and secret' });
+    new AppError('invalid_request', {
+      public: 'the Authorization header must be Basic with a form-encoded client id and secret',
+    });
   const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header);
   if (!match?.[1]) throw malformed();
   try {

@@ -51,7 +51,9 @@ export function createCodeGrant({
     if (!record) throw refused('no such code');
     // Only the rightful holder's reuse counts: a stranger must not be able to end a grant with half the request.
     if (record.consumedAt !== null) {
-      throw holdsCode(codec.decode(record), client, parameters) ? await endGrant(ctx, record) : refused('used code, wrong holder');
+      throw holdsCode(codec.decode(record), client, parameters)
+        ? await endGrant(ctx, record)
+        : refused('used code, wrong holder');
     }
     const unit = newTokenUnit();
     unit.known = record;

@@ -1,12 +1,12 @@
-import compose from 'koa-compose';
 import type { Context } from 'koa';
+import compose from 'koa-compose';
 import type { Provider } from 'oidc-provider';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { formTarget } from '../../http/security-headers.ts';
-import { runEngineGrant } from './internals.ts';
-import { createProvider, type ProviderOptions } from './provider.ts';
 import type { RunEngineGrant } from './code-grant.ts';
 import { fromEngineError } from './engine-errors.ts';
+import { runEngineGrant } from './internals.ts';
+import { createProvider, type ProviderOptions } from './provider.ts';
 
 /** The OAuth engine behind one reference. When the signing keys change a new one takes over between two requests. */
 export interface Engine {
@@ -21,10 +21,7 @@ export interface Engine {
 
 type Handler = (ctx: Context) => Promise<void>;
 
-export function createEngine({
-  keySet,
-  ...options
-}: Omit<ProviderOptions, 'keys'> & { keySet: KeySet }): Engine {
+export function createEngine({ keySet, ...options }: Omit<ProviderOptions, 'keys'> & { keySet: KeySet }): Engine {
   let current = build();
 
   function build(): { provider: Provider; handler: Handler } {
@@ -64,7 +61,10 @@ export function createEngine({
 function fitPolicyToForm(ctx: Context): void {
   const policy = ctx.response.get('content-security-policy');
   if (!policy.includes("'sha256-")) return;
-  const { redirect_uri: redirectUri } = ((ctx['oidc'] as { params?: Record<string, unknown> } | undefined)?.params ?? {});
+  const { redirect_uri: redirectUri } = (ctx['oidc'] as { params?: Record<string, unknown> } | undefined)?.params ?? {};
   const target = typeof redirectUri === 'string' ? ` ${formTarget(redirectUri)}` : '';
-  ctx.set('Content-Security-Policy', policy.replace("script-src 'none' ", 'script-src ').replace("form-action 'self'", `form-action 'self'${target}`));
+  ctx.set(
+    'Content-Security-Policy',
+    policy.replace("script-src 'none' ", 'script-src ').replace("form-action 'self'", `form-action 'self'${target}`),
+  );
 }

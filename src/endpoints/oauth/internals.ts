@@ -3,12 +3,13 @@
  * it runs the engine's own handlers for the code and refresh grants, which have no public entry.
  * test/integration/oauth/internals.test.ts fails when an upgrade moves any of these.
  */
+
+import type { Context } from 'koa';
+import type { KoaContextWithOIDC, default as Provider } from 'oidc-provider';
 import { handler as codeHandler } from 'oidc-provider/lib/actions/grants/authorization_code.js';
 import { handler as refreshHandler } from 'oidc-provider/lib/actions/grants/refresh_token.js';
 import als from 'oidc-provider/lib/helpers/als.js';
 import * as grantHelpers from 'oidc-provider/lib/helpers/grants.js';
-import type { default as Provider, KoaContextWithOIDC } from 'oidc-provider';
-import type { Context } from 'koa';
 
 export type EngineGrant = 'authorization_code' | 'refresh_token';
 

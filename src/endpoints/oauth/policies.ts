@@ -1,4 +1,9 @@
-import { type Client as EngineClient, errors, type KoaContextWithOIDC, type ResourceServer as EngineResource } from 'oidc-provider';
+import {
+  type Client as EngineClient,
+  type ResourceServer as EngineResource,
+  errors,
+  type KoaContextWithOIDC,
+} from 'oidc-provider';
 import type { Client } from '../../domain/clients/client.ts';
 import { OPENID_SCOPES } from '../../domain/clients/client-rules.ts';
 import type { ConsentStore } from '../../domain/consents/consent-store.ts';
@@ -24,7 +29,11 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
      * A client with one resource server gets it without naming it, if it asks for any of its scopes. A request for OpenID
      * Connect scopes alone gets a token for the userinfo endpoint.
      */
-    async defaultResource(ctx: KoaContextWithOIDC, client: EngineClient, oneOf?: readonly string[]): Promise<string | readonly string[] | undefined> {
+    async defaultResource(
+      ctx: KoaContextWithOIDC,
+      client: EngineClient,
+      oneOf?: readonly string[],
+    ): Promise<string | readonly string[] | undefined> {
       if (oneOf !== undefined && oneOf.length > 0) return oneOf;
       const own = await get(client.clientId);
       const [only, another] = own.resources;
@@ -41,7 +50,11 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
     },
 
     /** Unknown and not given look the same, and there is no fallback to an unrestricted token (RFC 8707 section 2). */
-    async getResourceServerInfo(_ctx: KoaContextWithOIDC, identifier: string, client: EngineClient): Promise<EngineResource> {
+    async getResourceServerInfo(
+      _ctx: KoaContextWithOIDC,
+      identifier: string,
+      client: EngineClient,
+    ): Promise<EngineResource> {
       const own = await get(client.clientId);
       const resource = own.resources.includes(identifier) ? await findResource(identifier) : null;
       if (!resource) throw new errors.InvalidTarget('the resource is not known or not available to this client');
@@ -59,7 +72,8 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
       const raw = ctx.query['scope'];
       const { params } = ctx.oidc;
       const asked = typeof raw === 'string' && raw.split(' ').includes('offline_access');
-      const allowed = client.grantTypeAllowed('refresh_token') && (client.scope ?? '').split(' ').includes('offline_access');
+      const allowed =
+        client.grantTypeAllowed('refresh_token') && (client.scope ?? '').split(' ').includes('offline_access');
       const scope = String(params?.['scope'] ?? '');
       if (params && asked && allowed && !scope.split(' ').includes('offline_access')) {
         params['scope'] = `${scope} offline_access`.trim();
@@ -83,7 +97,8 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
       const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
       if (consent.scopes.length > 0) grant.addOIDCScope(consent.scopes.join(' '));
       if (consent.claims.length > 0) grant.addOIDCClaims([...consent.claims]);
-      for (const [resource, scopes] of Object.entries(consent.resources)) grant.addResourceScope(resource, scopes.join(' '));
+      for (const [resource, scopes] of Object.entries(consent.resources))
+        grant.addResourceScope(resource, scopes.join(' '));
       await grant.save();
       return grant;
     },

@@ -1,4 +1,4 @@
-import Keygrip from 'keygrip';
+import type Keygrip from 'keygrip';
 import { type Adapter, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Lifetimes, Paths } from '../../config/config.ts';
 import { type Account, displayName } from '../../domain/accounts/account.ts';
@@ -82,7 +82,9 @@ export function createProvider(options: ProviderOptions): Provider {
     // Asked at every authorization, code, refresh and userinfo request: a disabled account ends there at once.
     async findAccount(ctx, sub) {
       const account = await findOncePerRequest(ctx, sub, options.accounts);
-      return account && account.disabledAt === null ? { accountId: account.id, claims: () => claimsOf(account) } : undefined;
+      return account && account.disabledAt === null
+        ? { accountId: account.id, claims: () => claimsOf(account) }
+        : undefined;
     },
     loadExistingGrant: policies.loadExistingGrant,
 
@@ -114,7 +116,8 @@ export function createProvider(options: ProviderOptions): Provider {
     },
 
     // Browser applications call these endpoints from the origins they registered, and no others.
-    clientBasedCORS: (_ctx, origin, client) => ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
+    clientBasedCORS: (_ctx, origin, client) =>
+      ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
     extraParams: {
       // Not a parameter: the engine runs these hooks for every authorization request, after it has checked the scope.
       'urn:gatehouse:offline-access': (ctx, _value, client) => policies.keepOfflineAccess(ctx, client),
@@ -183,7 +186,11 @@ function hardened(provider: Provider): Provider {
   return provider;
 }
 
-async function findOncePerRequest(ctx: KoaContextWithOIDC, sub: string, accounts: Pick<AccountStore, 'find'>): Promise<Account | null> {
+async function findOncePerRequest(
+  ctx: KoaContextWithOIDC,
+  sub: string,
+  accounts: Pick<AccountStore, 'find'>,
+): Promise<Account | null> {
   ctx.state['accounts'] ??= new Map<string, Promise<Account | null>>();
   const memo = ctx.state['accounts'] as Map<string, Promise<Account | null>>;
   let found = memo.get(sub);

@@ -62,7 +62,11 @@ export function createRefreshGrant({
     ]);
     if (!grant || !account || account.disabledAt !== null) throw refused('the grant or account ended');
     try {
-      return JSON.parse(createSealer([receiptKey(value)]).open(receipt, context).toString()) as TokenResponse;
+      return JSON.parse(
+        createSealer([receiptKey(value)])
+          .open(receipt, context)
+          .toString(),
+      ) as TokenResponse;
     } catch {
       throw refused('a retry with another scope or resource');
     }
@@ -82,7 +86,8 @@ export function createRefreshGrant({
     ctx.state['tokenUnit'] = unit;
     await runEngine(ctx, 'refresh_token', grantParameters(parameters), client.id);
     const response = ctx.body as TokenResponse;
-    const receipt = graceSeconds > 0 ? createSealer([receiptKey(value)]).seal(JSON.stringify(response), context) : undefined;
+    const receipt =
+      graceSeconds > 0 ? createSealer([receiptKey(value)]).seal(JSON.stringify(response), context) : undefined;
     if (await tokens.commit(toCommit(unit, clock.nowMs(), receipt))) return response;
     // Somebody else was faster: the successor minted here was never stored, theirs is the answer.
     const winner = await tokens.find('RefreshToken', id);

@@ -27,6 +27,7 @@ export async function resolveResource(
     throw new AppError('invalid_target', { public: how });
   }
   const resource = client.resources.includes(identifier) ? await find(identifier) : null;
-  if (!resource) throw new AppError('invalid_target', { public: 'the resource is not known or not available to this client' });
+  if (!resource)
+    throw new AppError('invalid_target', { public: 'the resource is not known or not available to this client' });
   return resource;
 }

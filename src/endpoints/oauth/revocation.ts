@@ -61,7 +61,13 @@ export function createRevocation({
     if (token && token.clientId === client.id) {
       await revoke(token);
       const { ip, requestId } = factsOf(ctx);
-      await audit('token.revoked', { clientId: client.id, accountId: token.subject === client.id ? null : token.subject, ip, requestId, details: { use: token.use } });
+      await audit('token.revoked', {
+        clientId: client.id,
+        accountId: token.subject === client.id ? null : token.subject,
+        ip,
+        requestId,
+        details: { use: token.use },
+      });
     }
     ctx.status = 200;
     ctx.body = '';

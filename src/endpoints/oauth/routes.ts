@@ -44,7 +44,10 @@ export function oauthRoutes({
     ctx.set('Content-Security-Policy', pagePolicy());
     return engine.handle(ctx);
   };
-  const preflight = (methods: string): Handler => (ctx) => answerPreflight(ctx, methods);
+  const preflight =
+    (methods: string): Handler =>
+    (ctx) =>
+      answerPreflight(ctx, methods);
 
   const jwks: Handler = (ctx) => {
     const body = JSON.stringify({ keys: keySet.all().map((key) => key.publicJwk) });
@@ -65,7 +68,12 @@ export function oauthRoutes({
   };
 
   const routes = new Map<string, Route>();
-  const add = (path: string, name: string, methods: Record<string, Handler>, writeError: ErrorWriter = writeOAuthError): void => {
+  const add = (
+    path: string,
+    name: string,
+    methods: Record<string, Handler>,
+    writeError: ErrorWriter = writeOAuthError,
+  ): void => {
     routes.set(path, { name, methods, writeError });
   };
   add(paths.token, 'token', { POST: token, OPTIONS: preflight('POST') });

@@ -1,7 +1,7 @@
+import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import type { Sealer } from '../../kit/seal.ts';
-import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 
 /** The engine's payload of any model; only what the store needs to know is named. */
 export interface EnginePayload {
@@ -38,7 +38,11 @@ export function createTokenCodec({
   digester,
   sealer,
   clock,
-}: { digester: Digester; sealer: Sealer; clock: Clock }): TokenCodec {
+}: {
+  digester: Digester;
+  sealer: Sealer;
+  clock: Clock;
+}): TokenCodec {
   const keyOf = (kind: TokenKind, value: string): string => digester.digest(kind, value);
   return {
     keyOf,

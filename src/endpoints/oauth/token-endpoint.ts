@@ -31,7 +31,9 @@ export function createTokenEndpoint({
   return async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
     if (ctx.querystring !== '') {
-      throw new AppError('invalid_request', { public: 'parameters must be sent in the request body, never in the URL' });
+      throw new AppError('invalid_request', {
+        public: 'parameters must be sent in the request body, never in the URL',
+      });
     }
     const parameters = await readParameters(ctx, { json: true, repeatable: ['resource'] });
     const client = await authenticate(ctx, parameters);

@@ -1,5 +1,5 @@
-import type { TokenCommit } from '../../domain/tokens/token-store.ts';
 import type { TokenRecord } from '../../domain/tokens/token-record.ts';
+import type { TokenCommit } from '../../domain/tokens/token-store.ts';
 
 /**
  * What one token request wants to change. The engine checks and builds, the adapter notes its writes here, and the token

@@ -18,7 +18,10 @@ export function readiness({ ping, isDraining }: { ping: () => Promise<void>; isD
     } catch (error) {
       ctx.status = 503;
       ctx.set('Retry-After', '2');
-      ctx.body = { status: 'unavailable', reason: error instanceof AppError ? (error.internal ?? error.public) : 'unknown' };
+      ctx.body = {
+        status: 'unavailable',
+        reason: error instanceof AppError ? (error.internal ?? error.public) : 'unknown',
+      };
     }
   };
 }

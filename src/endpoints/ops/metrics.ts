@@ -1,5 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Context } from 'koa';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface Metrics {
   observe(sample: { method: string; route: string; status: number; seconds: number }): void;
@@ -63,9 +63,11 @@ export function createMetrics({
   };
 }
 
-export const metricsHandler = (metrics: Metrics) => async (ctx: Context): Promise<void> => {
-  const { type, body } = await metrics.render();
-  ctx.set('Content-Type', type);
-  ctx.set('Cache-Control', 'no-store');
-  ctx.body = body;
-};
+export const metricsHandler =
+  (metrics: Metrics) =>
+  async (ctx: Context): Promise<void> => {
+    const { type, body } = await metrics.render();
+    ctx.set('Content-Type', type);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = body;
+  };

@@ -14,12 +14,13 @@ async function down(): Promise<never> {
 }
 
 /** Explicit, so that a package, a bundle and a type-stripped source all see the same list. */
-export const migrationSource: Knex.MigrationSource<string> = {
-  getMigrations: async () => [...MIGRATION_NAMES],
-  getMigrationName: (name) => name,
-  async getMigration(name) {
-    const migration = MIGRATIONS[name];
-    if (!migration) throw new RangeError(`there is no migration ${name}`);
+export const migrationSource: Knex.MigrationSource<{ file: string }> = {
+  // The command line prints `file`.
+  getMigrations: async () => MIGRATION_NAMES.map((file) => ({ file })),
+  getMigrationName: ({ file }) => file,
+  async getMigration({ file }) {
+    const migration = MIGRATIONS[file];
+    if (!migration) throw new RangeError(`there is no migration ${file}`);
     return { up: (knex) => migration.up(knex), down };
   },
 };

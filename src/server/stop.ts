@@ -1,4 +1,4 @@
-import type { Log } from './kit/log.ts';
+import type { Log } from '../kit/log.ts';
 
 /** Ends the process in order on SIGTERM and SIGINT, once; a second signal ends it at once. */
 export function onStop(log: Log, stop: () => Promise<void>): void {

@@ -1,10 +1,10 @@
 import cluster from 'node:cluster';
-import { loadDemo } from '../seeds/demo.ts';
-import { boot } from './boot.ts';
-import { parseConfig } from './config/config.ts';
-import type { Env } from './config/env.ts';
-import { clusterMetrics } from './endpoints/ops/cluster-metrics.ts';
-import { createLog } from './kit/log.ts';
+import { loadDemo } from '../../seeds/demo.ts';
+import { boot } from '../boot.ts';
+import { parseConfig } from '../config/config.ts';
+import type { Env } from '../config/env.ts';
+import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
+import { createLog } from '../kit/log.ts';
 import { onStop } from './stop.ts';
 import { listenMetrics, runWeb } from './web.ts';
 import { welcome } from './welcome.ts';
@@ -32,13 +32,16 @@ export async function runCluster(env: Env): Promise<boolean> {
     setTimeout(() => !stopping && cluster.fork(), 1000);
   });
   for (let i = 0; i < config.workers; i += 1) cluster.fork();
-  const metrics = config.metrics.port === null ? null : await listenMetrics(clusterMetrics, config.metrics.port, config.metrics.host);
+  const metrics =
+    config.metrics.port === null ? null : await listenMetrics(clusterMetrics, config.metrics.port, config.metrics.host);
   if (!config.production) process.stdout.write(welcome(config));
 
   onStop(log, async () => {
     stopping = true;
     const workers = Object.values(cluster.workers ?? {});
-    const gone = workers.map((worker) => new Promise<void>((resolve) => (worker ? worker.once('exit', () => resolve()) : resolve())));
+    const gone = workers.map(
+      (worker) => new Promise<void>((resolve) => (worker ? worker.once('exit', () => resolve()) : resolve())),
+    );
     for (const worker of workers) worker?.process.kill('SIGTERM');
     await Promise.all(gone);
     metrics?.close();

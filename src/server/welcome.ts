@@ -1,4 +1,4 @@
-import type { Config } from './config/config.ts';
+import type { Config } from '../config/config.ts';
 
 /** What to do next, printed once in development. */
 export function welcome({ issuer, paths, demo }: Config): string {

@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
-import packageJson from '../package.json' with { type: 'json' };
-import { loadDemo } from '../seeds/demo.ts';
-import { createApp } from './app.ts';
-import { boot } from './boot.ts';
-import type { Env } from './config/env.ts';
-import { listen } from './http/server.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { loadDemo } from '../../seeds/demo.ts';
+import { createApp } from '../app.ts';
+import { boot } from '../boot.ts';
+import type { Env } from '../config/env.ts';
+import { listen } from '../http/server.ts';
 import { onStop } from './stop.ts';
 import { welcome } from './welcome.ts';
 
@@ -18,9 +18,12 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
   const hosts = config.host === 'localhost' ? ['127.0.0.1', '::1'] : [config.host];
   const listener = await listen({ handler: app.handler, port: config.port, hosts, tls: config.tls });
   // In a cluster the primary serves the metrics of all workers.
-  const metrics = config.metrics.port !== null && !inCluster ? await listenMetrics(app.metrics.render, config.metrics.port, config.metrics.host) : null;
+  const metrics =
+    config.metrics.port !== null && !inCluster
+      ? await listenMetrics(app.metrics.render, config.metrics.port, config.metrics.host)
+      : null;
   if (config.jobs === 'inline') services.jobs.start();
-  log.info({ issuer: config.issuer, port: listener.port }, 'ready');
+  log.info({ issuer: config.issuer, port: config.port }, 'ready');
   if (!config.production && !inCluster) process.stdout.write(welcome(config));
 
   onStop(log, async () => {

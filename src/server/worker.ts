@@ -1,5 +1,5 @@
-import { boot } from './boot.ts';
-import type { Env } from './config/env.ts';
+import { boot } from '../boot.ts';
+import type { Env } from '../config/env.ts';
 import { onStop } from './stop.ts';
 
 /** A process that runs the jobs and serves nothing. */

@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { DATA_KEY_NAMES, type DataKeyName } from '../../src/domain/data-keys/data-key.ts';
+import type { DataKeyStore } from '../../src/domain/data-keys/data-key-store.ts';
+import { countTrue, parallel } from './parallel.ts';
+
+/** Needs an empty store: the names are few and fixed. */
+export function dataKeyStoreSuite(open: () => Promise<DataKeyStore>): void {
+  describe('data key store', () => {
+    let keys: DataKeyStore;
+    before(async () => {
+      keys = await open();
+    });
+    const sealedOf = async (name: DataKeyName) => (await keys.list()).find((key) => key.name === name)?.sealed;
+
+    it('lets exactly one of 50 processes that start at once write each key', async () => {
+      for (const name of DATA_KEY_NAMES) {
+        const results = await parallel(50, (index) => keys.insert({ name, sealed: `v1.${index}`, createdAt: 17e11 }));
+        expect(countTrue(results)).to.equal(1);
+        expect(await sealedOf(name)).to.equal(`v1.${results.indexOf(true)}`);
+      }
+      expect((await keys.list()).map(({ name }) => name)).to.have.members([...DATA_KEY_NAMES]);
+      expect((await keys.list())[0]?.createdAt).to.equal(17e11);
+    });
+
+    it('reseals only what was not resealed since', async () => {
+      const from = (await sealedOf('digest')) ?? '';
+      const results = await parallel(20, (index) => keys.reseal('digest', from, `v2.${index}`));
+      expect(countTrue(results)).to.equal(1);
+      expect(await sealedOf('digest')).to.equal(`v2.${results.indexOf(true)}`);
+    });
+  });
+}

@@ -1,0 +1,50 @@
+import { expect } from 'chai';
+import type { LeaseStore } from '../../src/domain/leases/lease-store.ts';
+import { newId } from '../../src/kit/ids.ts';
+import { countTrue, parallel } from './parallel.ts';
+
+const T = 1_700_000_000_000;
+
+export function leaseStoreSuite(open: () => Promise<LeaseStore>): void {
+  describe('lease store', () => {
+    let leases: LeaseStore;
+    let name: string;
+    before(async () => {
+      leases = await open();
+    });
+    beforeEach(() => {
+      name = newId('job');
+    });
+
+    it('has one holder at a time, who may prolong', async () => {
+      expect(await leases.acquire(name, 'a', T, 1000)).to.equal(true);
+      expect(await leases.acquire(name, 'b', T + 500, 1000)).to.equal(false);
+      expect(await leases.acquire(name, 'a', T + 500, 1000)).to.equal(true);
+      expect(await leases.acquire(name, 'a', T + 500, 1000), 'with the same end').to.equal(true);
+      expect(await leases.acquire(name, 'b', T + 1499, 1000)).to.equal(false);
+      expect(await leases.acquire(newId('job'), 'b', T, 1000), 'another lease').to.equal(true);
+    });
+
+    it('is free when its time is over', async () => {
+      await leases.acquire(name, 'a', T, 1000);
+      expect(await leases.acquire(name, 'b', T + 1000, 1000)).to.equal(true);
+      expect(await leases.acquire(name, 'a', T + 1001, 1000)).to.equal(false);
+    });
+
+    it('is freed by its holder only', async () => {
+      await leases.acquire(name, 'a', T, 1000);
+      await leases.release(name, 'b');
+      expect(await leases.acquire(name, 'b', T, 1000)).to.equal(false);
+      await leases.release(name, 'a');
+      await leases.release(name, 'a');
+      expect(await leases.acquire(name, 'b', T, 1000)).to.equal(true);
+    });
+
+    it('goes to exactly one of 50 that ask at once, when it is new and when it is over', async () => {
+      const ask = (nowMs: number) => parallel(50, (index) => leases.acquire(name, `${nowMs} ${index}`, nowMs, 1000));
+      expect(countTrue(await ask(T))).to.equal(1);
+      expect(countTrue(await ask(T + 999))).to.equal(0);
+      expect(countTrue(await ask(T + 1000))).to.equal(1);
+    });
+  });
+}
