@@ -19,16 +19,17 @@ import { createFindToken } from './endpoints/oauth/find-token.ts';
 import { createIntrospection } from './endpoints/oauth/introspection.ts';
 import { createRefreshGrant } from './endpoints/oauth/refresh-grant.ts';
 import { createRevocation } from './endpoints/oauth/revocation.ts';
-import { dispatch, oauthRoutes } from './endpoints/oauth/routes.ts';
+import { oauthRoutes } from './endpoints/oauth/routes.ts';
 import { createTokenCodec } from './endpoints/oauth/token-codec.ts';
 import { createTokenEndpoint } from './endpoints/oauth/token-endpoint.ts';
 import { health, readiness } from './endpoints/ops/health.ts';
 import { createMetrics, type Metrics, metricsHandler } from './endpoints/ops/metrics.ts';
 import { createCsrf } from './http/csrf.ts';
-import { type ErrorWriter, errorHandler, writeOAuthError } from './http/errors.ts';
+import { errorHandler, writeOAuthError } from './http/errors.ts';
 import { gate } from './http/gate.ts';
 import { createRenderer } from './http/render.ts';
 import { factsOf, requestContext } from './http/request-context.ts';
+import { dispatch, type ErrorWriter, type Route } from './http/routes.ts';
 import { securityHeaders, sendPage } from './http/security-headers.ts';
 import { createDigester } from './kit/digest.ts';
 import { AppError } from './kit/errors.ts';
@@ -209,17 +210,21 @@ export function createApp(services: Services, { version }: { version: string }):
     ctx.body = found.body;
   };
 
-  /** The table of everything that is not OAuth. */
-  function siteRoute(
-    path: string,
-  ): { name: string; methods: Record<string, (ctx: Context) => Promise<void> | void> } | null {
-    if (path === '/health') return { name: 'health', methods: { GET: health, HEAD: health } };
-    if (path === '/ready') return { name: 'ready', methods: { GET: ready, HEAD: ready } };
-    if (path === config.metrics.path) return { name: 'metrics', methods: { GET: metricsHandler(metrics) } };
-    if (path === '/' || path === '') return { name: 'home', methods: { GET: home, HEAD: home } };
-    if (path.startsWith('/assets/')) return { name: 'asset', methods: { GET: asset, HEAD: asset } };
-    return pages(path);
+  /** Everything that is not OAuth. */
+  function siteRoute(path: string): Route | null {
+    const route = (name: string, methods: Route['methods']): Route => ({ name, methods, writeError: writePage });
+    if (path === '/health') return route('health', { GET: health, HEAD: health });
+    if (path === '/ready') return route('ready', { GET: ready, HEAD: ready });
+    if (path === config.metrics.path) return route('metrics', { GET: metricsHandler(metrics) });
+    if (path === '/') return route('home', { GET: home, HEAD: home });
+    if (path.startsWith('/assets/')) return route('asset', { GET: asset, HEAD: asset });
+    const page = pages(path);
+    return page && route(page.name, page.methods);
   }
+
+  /** Before a route is known, a browser gets a page and everything else JSON. */
+  const writeByAccept: ErrorWriter = (ctx, error) =>
+    (ctx.get('accept').includes('text/html') ? writePage : writeOAuthError)(ctx, error);
 
   const app = new Koa();
   app.keys = cookieKeys;
@@ -233,11 +238,10 @@ export function createApp(services: Services, { version }: { version: string }):
     requestContext({ isTrustedProxy: createProxyTrust(config.trustedProxies), log, clock, observe: metrics.observe }),
   );
   app.use(securityHeaders({ https }));
-  // Nested, so that an error before the route is known still finds a writer.
   app.use(
     errorHandler({
       log,
-      write: (ctx, error) => ((ctx.state['writeError'] as ErrorWriter | undefined) ?? writePage)(ctx, error),
+      write: (ctx, error) => ((ctx.state['route'] as Route | undefined)?.writeError ?? writeByAccept)(ctx, error),
     }),
   );
   app.use(gate({ issuer, enforceHttps: config.production || https }));
@@ -245,8 +249,8 @@ export function createApp(services: Services, { version }: { version: string }):
     ctx.path = withoutBase(ctx.path, basePath);
     const route = oauth(ctx.path) ?? siteRoute(ctx.path);
     if (!route) throw new AppError('not_found');
-    if ('writeError' in route) ctx.state['writeError'] = route.writeError;
-    await dispatch(ctx, { writeError: writePage, ...route });
+    ctx.state['route'] = route;
+    await dispatch(ctx, route);
   });
 
   return {

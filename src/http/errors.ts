@@ -1,7 +1,8 @@
-import type { Context, Middleware } from 'koa';
+import type { Middleware } from 'koa';
 import { AppError } from '../kit/errors.ts';
 import type { Log } from '../kit/log.ts';
 import { factsOf } from './request-context.ts';
+import type { ErrorWriter } from './routes.ts';
 
 /** Turns anything thrown into an AppError; what is not one is unknown, and the caller learns nothing of it. */
 export type TranslateError = (error: unknown) => AppError;
@@ -14,9 +15,6 @@ export const asAppError: TranslateError = (error) => {
     return new AppError('invalid_request', { cause: error });
   return new AppError('server_error', { cause: error });
 };
-
-/** Writes one AppError as a response; each door has its own shape. */
-export type ErrorWriter = (ctx: Context, error: AppError) => void;
 
 /** OAuth JSON (RFC 6749 5.2), for endpoints that machines call. */
 export const writeOAuthError: ErrorWriter = (ctx, error) => {

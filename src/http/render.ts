@@ -31,7 +31,7 @@ const versions = createDigester(Buffer.alloc(32));
 
 /** Renders `views/**` and serves `views/assets`. `basePath` is the prefix of every link: '' or, for instance, '/auth'. */
 export function createRenderer({ viewsDirectory, basePath }: { viewsDirectory: string; basePath: string }): Renderer {
-  // `filepath` handling of Eta stays inside viewsDirectory; templates are compiled at first use and kept.
+  // Templates are compiled at first use and kept.
   const eta = new Eta({ views: viewsDirectory, cache: true, autoEscape: true, escapeFunction: escapeHtml });
   const { assets, paths } = readAssets(join(viewsDirectory, 'assets'));
 
@@ -53,7 +53,7 @@ export function createRenderer({ viewsDirectory, basePath }: { viewsDirectory: s
   };
 }
 
-/** Reads each file once. What is served is a lookup in a map, so no request path ever reaches the file system. */
+/** Reads each file once. What is served is a lookup in a map, so no request path reaches the file system. */
 function readAssets(directory: string): { assets: Map<string, Asset>; paths: Map<string, string> } {
   const assets = new Map<string, Asset>();
   const paths = new Map<string, string>();

@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa';
 import type { Clock } from '../kit/clock.ts';
 import { newId } from '../kit/ids.ts';
 import type { Log } from '../kit/log.ts';
+import type { Route } from './routes.ts';
 
 /** What every handler may rely on. */
 export interface RequestFacts {
@@ -51,7 +52,8 @@ export function requestContext({
       await next();
     } finally {
       const seconds = (clock.nowMs() - started) / 1000;
-      const route = (ctx.state['route'] as string | undefined) ?? 'unmatched';
+      const route =
+        (ctx.state['label'] as string | undefined) ?? (ctx.state['route'] as Route | undefined)?.name ?? 'unmatched';
       observe({ method: ctx.method, route, status: ctx.status, seconds });
       // The path without its query: a query may hold a code or a token.
       if (log.isLevelEnabled('info')) {

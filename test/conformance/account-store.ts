@@ -57,7 +57,7 @@ export function accountStoreSuite(open: () => Promise<AccountStore>): void {
       const name = newId('bob');
       expect(await accounts.insert(account({ email: `${name}@example.com` }))).to.equal(true);
       expect(await accounts.insert(account({ email: `${name.toUpperCase()}@EXAMPLE.com` }))).to.equal(false);
-      expect(await accounts.insert(account({ email: `${name}＠example.com`.normalize('NFKC') }))).to.equal(false);
+      expect(await accounts.insert(account({ email: `${name}＠example.com` }))).to.equal(false);
     });
 
     it('takes two emails that differ in an accent', async () => {

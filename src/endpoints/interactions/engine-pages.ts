@@ -1,9 +1,9 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { displayName } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
-import type { ErrorWriter } from '../../http/errors.ts';
 import type { Renderer } from '../../http/render.ts';
 import { factsOf } from '../../http/request-context.ts';
+import type { ErrorWriter } from '../../http/routes.ts';
 import { formTarget, sendPage } from '../../http/security-headers.ts';
 import { ERROR_CODES, type ErrorCodeName } from '../../kit/error-codes.ts';
 import { AppError } from '../../kit/errors.ts';

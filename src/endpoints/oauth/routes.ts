@@ -2,22 +2,14 @@ import type { Context } from 'koa';
 import type { Paths } from '../../config/config.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { answerPreflight } from '../../http/cors.ts';
-import { type ErrorWriter, writeOAuthError } from '../../http/errors.ts';
+import { writeOAuthError } from '../../http/errors.ts';
+import type { ErrorWriter, Handler, Route } from '../../http/routes.ts';
 import { pagePolicy } from '../../http/security-headers.ts';
 import { sha256 } from '../../kit/digest.ts';
-import { AppError } from '../../kit/errors.ts';
 import type { Engine } from './engine.ts';
 
 /** How long verifiers and clients may keep the key set and the metadata, in seconds. */
 const PUBLIC_CACHE_SECONDS = 300;
-
-type Handler = (ctx: Context) => Promise<void> | void;
-
-export interface Route {
-  name: string;
-  methods: Readonly<Record<string, Handler>>;
-  writeError: ErrorWriter;
-}
 
 /** Every OAuth path and who answers it. What is not listed here cannot reach the engine, whatever its own router thinks. */
 export function oauthRoutes({
@@ -108,14 +100,3 @@ const publicPreflight: Handler = (ctx) => {
   ctx.set('Access-Control-Max-Age', '3600');
   ctx.status = 204;
 };
-
-/** Runs the handler of the method, or says which methods there are. */
-export async function dispatch(ctx: Context, route: Route): Promise<void> {
-  ctx.state['route'] = route.name;
-  const handler = Object.hasOwn(route.methods, ctx.method) ? route.methods[ctx.method] : undefined;
-  if (!handler) {
-    const allowed = Object.keys(route.methods).join(', ');
-    throw new AppError('method_not_allowed', { public: `use ${allowed}`, headers: { Allow: allowed } });
-  }
-  await handler(ctx);
-}

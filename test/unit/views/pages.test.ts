@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createRenderer } from '../../../src/http/render.ts';
 
-const viewsDirectory = new URL('../../../views', import.meta.url).pathname;
+const viewsDirectory = join(import.meta.dirname, '../../../views');
 const { render } = createRenderer({ viewsDirectory, basePath: '' });
 
 const SIGN_IN = { clientName: 'Acme Notes', action: '/sign-in', cancelAction: '/cancel', csrfToken: 'c5rf', email: '' };
@@ -301,7 +302,9 @@ describe('the consent page', () => {
   });
 
   it('shows the id of an app whose name cannot be seen', () => {
-    expect(page({ clientName: '\u200B\u3164 ' })).to.include('<bdi translate="no">https://notes.example/client.json</bdi>');
+    expect(page({ clientName: '\u200B\u3164 ' })).to.include(
+      '<bdi translate="no">https://notes.example/client.json</bdi>',
+    );
   });
 
   it('says what the app learns when it asks for nothing', () => {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { createRenderer, initial, plainText, webUrl } from '../../../src/http/render.ts';
 
-const viewsDirectory = new URL('../../../views', import.meta.url).pathname;
+const viewsDirectory = join(import.meta.dirname, '../../../views');
 const { asset, render } = createRenderer({ viewsDirectory, basePath: '' });
 
 const assetPaths = (html: string): string[] =>

@@ -1,0 +1,225 @@
+import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { systemClock } from '../../src/kit/clock.ts';
+import { newId } from '../../src/kit/ids.ts';
+import type { Log } from '../../src/kit/log.ts';
+import { openRedis, type RedisConnection } from '../../src/storage/redis/connection.ts';
+import { createRedisMessages } from '../../src/storage/redis/redis-messages.ts';
+import { createRedisThrottleStore } from '../../src/storage/redis/redis-throttle-store.ts';
+import { createRedisTokenStore, type RedisTokenStore } from '../../src/storage/redis/redis-token-store.ts';
+import { parallel } from '../conformance/parallel.ts';
+import { throttleStoreSuite } from '../conformance/throttle-store.ts';
+import { nowSeconds, tokenRecord } from '../conformance/token-records.ts';
+import { tokenStoreSuite } from '../conformance/token-store.ts';
+import { requirePart } from '../support/requirements.ts';
+import type { RedisServer } from '../support/servers/redis.ts';
+import { expectUnavailable, failureOf, recoveryMs } from './failure-of.ts';
+import { silentLog } from './open-stores.ts';
+
+describe('storage on Redis', () => {
+  let server: RedisServer;
+  let connection: RedisConnection;
+  let tokens: RedisTokenStore;
+  /** Sees the keys themselves. */
+  let inspector: Redis;
+  before(async function () {
+    server = await requirePart('redis', this);
+    await server.flush();
+    connection = await openRedis({ redisUrl: server.url, log: silentLog() });
+    tokens = createRedisTokenStore({ connection, clock: systemClock });
+    inspector = new Redis(server.url);
+  });
+  after(async () => {
+    await connection?.close();
+    inspector?.disconnect();
+  });
+
+  tokenStoreSuite(async () => tokens, 'DeviceCode');
+  tokenStoreSuite(async () => tokens, 'AccessToken');
+  throttleStoreSuite(async () => createRedisThrottleStore({ connection }));
+
+  describe('round trips', () => {
+    const roundTrips = async (work: () => Promise<unknown>): Promise<number> => {
+      const before = connection.roundTrips();
+      await work();
+      return connection.roundTrips() - before;
+    };
+
+    it('are one for each hot operation', async () => {
+      const plain = tokenRecord('ClientCredentials', { clientId: newId('client') });
+      const grant = { grantId: newId('grant'), accountId: newId('acc'), clientId: newId('client') };
+      const granted = tokenRecord('AccessToken', grant);
+      expect(await roundTrips(() => tokens.insert(plain))).to.equal(1);
+      expect(await roundTrips(() => tokens.insert(granted))).to.equal(1);
+      expect(await roundTrips(() => tokens.save(granted))).to.equal(1);
+      expect(await roundTrips(() => tokens.find('AccessToken', granted.id))).to.equal(1);
+      expect(await roundTrips(() => tokens.findMany([plain, granted]))).to.equal(1);
+      expect(await roundTrips(() => tokens.consume('AccessToken', granted.id, 1))).to.equal(1);
+      expect(await roundTrips(() => tokens.remove('AccessToken', granted.id))).to.equal(1);
+    });
+
+    it('are shared by what happens at the same time', async () => {
+      expect(await roundTrips(() => parallel(50, () => tokens.insert(tokenRecord('AccessToken'))))).to.equal(1);
+    });
+  });
+
+  describe('lifetimes', () => {
+    const secondsLeft = async (key: string): Promise<number> => Math.round((await inspector.pttl(key)) / 1000);
+
+    it('outlast the expiry by the tolerance of clocks, and by ten minutes for what a device polls', async () => {
+      for (const [kind, seconds] of [
+        ['AccessToken', 120],
+        ['DeviceCode', 700],
+        ['BackchannelAuthenticationRequest', 700],
+      ] as const) {
+        const record = tokenRecord(kind, { expiresAt: nowSeconds() + 100 });
+        await tokens.insert(record);
+        expect(await secondsLeft(`gh:t:${kind}:${record.id}`)).to.be.closeTo(seconds, 1);
+      }
+    });
+
+    it('follow a save, also to no end at all', async () => {
+      const record = tokenRecord('Session', { uid: newId('uid') });
+      const key = `gh:t:Session:${record.id}`;
+      await tokens.insert(record);
+      await tokens.save({ ...record, expiresAt: nowSeconds() + 5000 });
+      expect(await secondsLeft(key)).to.be.closeTo(5020, 1);
+      await tokens.save({ ...record, expiresAt: null });
+      expect(await inspector.pttl(key)).to.equal(-1);
+      await tokens.save({ ...record, expiresAt: nowSeconds() - 1000 });
+      expect(await inspector.pttl(key)).to.be.within(1, 1000);
+    });
+
+    it('of an index are those of its longest member, and dead members go', async () => {
+      const grantId = newId('grant');
+      const key = `gh:g:${grantId}`;
+      const long = tokenRecord('AccessToken', { grantId, expiresAt: nowSeconds() + 5000 });
+      const dead = tokenRecord('AccessToken', { grantId, expiresAt: nowSeconds() - 5000 });
+      await tokens.insert(dead);
+      await tokens.insert(long);
+      await inspector.zadd(key, Date.now() - 10_000_000, 'AccessToken:long-gone');
+      await tokens.insert(tokenRecord('AccessToken', { grantId, expiresAt: nowSeconds() + 10 }));
+      expect(await secondsLeft(key)).to.be.at.least(5020);
+      expect(await inspector.zrange(key, '0', '-1')).to.not.include('AccessToken:long-gone');
+      await tokens.insert(tokenRecord('AccessToken', { grantId, expiresAt: null }));
+      expect(await inspector.pttl(key)).to.equal(-1);
+    });
+
+    it('of a throttle counter are its window', async () => {
+      const key = newId('key');
+      await createRedisThrottleStore({ connection }).hit(key, 60, Date.now());
+      expect(await secondsLeft(`gh:h:${key}`)).to.be.closeTo(60, 1);
+    });
+  });
+
+  it('goes on when the server has forgotten its scripts', async () => {
+    await tokens.insert(tokenRecord('AccessToken'));
+    await inspector.script('FLUSH');
+    expect(await parallel(3, () => tokens.insert(tokenRecord('AccessToken')))).to.deep.equal([true, true, true]);
+  });
+
+  it('tells a fault of ours from an outage, without the values', async () => {
+    await inspector.set('gh:t:AccessToken:wrong', 'a text');
+    const failure = await failureOf(tokens.save(tokenRecord('AccessToken', { id: 'wrong', payload: 'secret' })));
+    expect(failure.message).to.equal('redis refused a command (WRONGTYPE)');
+    expect(`${failure.stack}${JSON.stringify(failure)}`).to.not.include('secret');
+    await inspector.del('gh:t:AccessToken:wrong');
+  });
+
+  describe('messages', () => {
+    it('reach every process, the own one once and even when Redis does not', async () => {
+      const heard: string[] = [];
+      const other = await openRedis({ redisUrl: server.url, log: silentLog() });
+      const here = createRedisMessages({ connection, log: silentLog() });
+      const there = createRedisMessages({ connection: other, log: silentLog() });
+      try {
+        here.subscribe('topic', (body) => heard.push(`here ${body}`));
+        there.subscribe('topic', (body) => heard.push(`there ${body}`));
+        await recoveryMs(2000, async () => {
+          expect(await inspector.pubsub('NUMSUB', 'gh:m:topic')).to.deep.equal(['gh:m:topic', 2]);
+        });
+        await here.publish('topic', 'a b');
+        await here.publish('another', 'c');
+        await recoveryMs(2000, async () => expect(heard.sort()).to.deep.equal(['here a b', 'there a b']));
+
+        await connection.run((redis) => redis.client('KILL', 'TYPE', 'pubsub'));
+        await recoveryMs(5000, async () => {
+          expect(await inspector.pubsub('NUMSUB', 'gh:m:topic')).to.deep.equal(['gh:m:topic', 2]);
+        });
+        heard.length = 0;
+        await there.publish('topic', 'again');
+        await recoveryMs(2000, async () => expect(heard.sort()).to.deep.equal(['here again', 'there again']));
+      } finally {
+        here.close();
+        there.close();
+        await other.close();
+      }
+    });
+  });
+
+  describe('in an outage', () => {
+    const logged: string[] = [];
+    const recordingLog: Log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) });
+
+    it('fails as unavailable in about the command timeout when the server hangs, and recovers', async () => {
+      const hung = await openRedis({ redisUrl: server.url, log: silentLog(), commandMs: 100 });
+      const store = createRedisTokenStore({ connection: hung, clock: systemClock });
+      const record = tokenRecord('AccessToken');
+      await store.insert(record);
+      await server.kill('SIGSTOP');
+      try {
+        const start = performance.now();
+        await expectUnavailable(store.find('AccessToken', record.id), 'redis');
+        expect(performance.now() - start).to.be.below(200);
+        const later = performance.now();
+        await parallel(20, () => expectUnavailable(store.insert(tokenRecord('AccessToken')), 'redis'));
+        expect(performance.now() - later).to.be.below(300);
+        // Longer than the socket may be silent, so that the connection is made anew.
+        await new Promise((resolve) => setTimeout(resolve, 1200));
+      } finally {
+        await server.kill('SIGCONT');
+      }
+      await recoveryMs(4000, () => store.find('AccessToken', record.id));
+      expect(await store.find('AccessToken', record.id)).to.deep.equal(record);
+      await hung.close();
+    });
+
+    it('fails at once while the server is down, logs one line, and recovers', async () => {
+      const watched = await openRedis({ redisUrl: server.url, log: recordingLog });
+      const store = createRedisTokenStore({ connection: watched, clock: systemClock });
+      await server.kill('SIGKILL');
+      try {
+        await recoveryMs(1000, () => expectUnavailable(store.find('AccessToken', 'x'), 'redis'));
+        const start = performance.now();
+        await parallel(50, () => expectUnavailable(store.find('AccessToken', 'x'), 'redis'));
+        expect(performance.now() - start).to.be.below(100);
+        await new Promise((resolve) => setTimeout(resolve, 700));
+      } finally {
+        await server.restart();
+      }
+      await recoveryMs(5000, () => store.find('AccessToken', 'x'));
+      expect(logged.filter((line) => line.includes('is not reachable'))).to.have.lengthOf(1);
+      expect(logged.filter((line) => line.includes('reachable again'))).to.have.lengthOf(1);
+      await watched.close();
+    });
+
+    it('opens without a server, and works when it comes', async () => {
+      await server.kill('SIGKILL');
+      const early = await openRedis({ redisUrl: server.url, log: silentLog() });
+      const store = createRedisTokenStore({ connection: early, clock: systemClock });
+      await expectUnavailable(store.find('AccessToken', 'x'), 'redis');
+      await server.restart();
+      await recoveryMs(5000, () => store.find('AccessToken', 'x'));
+      await early.close();
+    });
+
+    it('warns when the server may evict keys', async () => {
+      await inspector.config('SET', 'maxmemory-policy', 'allkeys-lru');
+      const evicting = await openRedis({ redisUrl: server.url, log: recordingLog });
+      await recoveryMs(2000, async () => expect(logged.join()).to.include('set maxmemory-policy to noeviction'));
+      await inspector.config('SET', 'maxmemory-policy', 'noeviction');
+      await evicting.close();
+    });
+  });
+});
