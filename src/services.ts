@@ -81,7 +81,7 @@ export async function createServices({
   messages.subscribe(CLIENT_CHANGED, (id) => clients.forget(id));
   messages.subscribe(RESOURCE_CHANGED, (id) => resources.forget(id));
 
-  const passwords = await createPasswords(config.passwords);
+  const passwords = createPasswords(config.passwords);
   const manageClients = createManageClients({
     clients: stores.clients,
     tokens: stores.tokens,

@@ -3,6 +3,9 @@ import { AppError } from '../../kit/errors.ts';
 
 /** OWASP 2026 minimum for argon2id: 19 MiB, two passes, one lane (about 13 ms of one core). */
 const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+/** Of the same cost as a real one, so that a sign-in of an unknown user takes as long. It opens nothing: see `verify`. */
+export const DUMMY_HASH =
+  '$argon2id$v=19$m=19456,t=2,p=1$a0cPBXCqQNduzXyhqjE+ug$UKKZtCYghy9cOczp7hOOoSo1QU50SESkjv4i0Yh00yQ';
 /** Argon2 has no limit of its own; a cap keeps a megabyte "password" from being hashed. Nothing is cut off silently. */
 export const MAX_PASSWORD_BYTES = 1024;
 /** NIST SP 800-63B-4: 15 when the password is the only factor. */
@@ -20,14 +23,7 @@ export interface Passwords {
  * Hashing runs on libuv's threads. At most `concurrency` run at once, so that token signing always finds a thread, and at
  * most `queueLimit` wait: past that a sign-in is refused with 503 instead of making everyone slow.
  */
-export async function createPasswords({
-  concurrency,
-  queueLimit,
-}: {
-  concurrency: number;
-  queueLimit: number;
-}): Promise<Passwords> {
-  const dummy = await hash('a password that nobody has', ARGON2);
+export function createPasswords({ concurrency, queueLimit }: { concurrency: number; queueLimit: number }): Passwords {
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -54,7 +50,7 @@ export async function createPasswords({
     hash: (password) => limited(() => hash(password.normalize('NFKC'), ARGON2)),
     async verify(phc, password) {
       if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return false;
-      const matches = await limited(() => verify(phc ?? dummy, password.normalize('NFKC')));
+      const matches = await limited(() => verify(phc ?? DUMMY_HASH, password.normalize('NFKC')));
       return matches && phc !== null;
     },
     load: () => ({ running, waiting: waiting.length }),

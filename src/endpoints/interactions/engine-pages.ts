@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { displayName } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
@@ -35,6 +36,14 @@ export function createEnginePages({
         new AppError(code, expired ? {} : { public: sentence(out.error_description ?? ERROR_CODES[code].title) }),
       );
     },
+    /** With JavaScript nobody sees it: the script submits it at once. */
+    form: (ctx: Context, page: { action: string; fields: { name: string; value: string }[]; script: string }): string =>
+      renderer.render('interactions/continue', {
+        ...page,
+        message: 'Continue to finish what you started.',
+        buttonLabel: 'Continue',
+        requestId: factsOf(ctx).requestId,
+      }),
     async signOut(ctx: KoaContextWithOIDC, form: string): Promise<void> {
       const action = /action="([^"]+)"/.exec(form)?.[1];
       const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1];

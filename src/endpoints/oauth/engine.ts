@@ -5,8 +5,9 @@ import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { formTarget } from '../../http/security-headers.ts';
 import type { RunEngineGrant } from './code-grant.ts';
 import { fromEngineError } from './engine-errors.ts';
+import { readFormPage } from './form-page.ts';
 import { runEngineGrant } from './internals.ts';
-import { createProvider, type ProviderOptions } from './provider.ts';
+import { createProvider, type EnginePages, type ProviderOptions } from './provider.ts';
 
 /** The OAuth engine behind one reference. When the signing keys change a new one takes over between two requests. */
 export interface Engine {
@@ -39,7 +40,7 @@ export function createEngine({ keySet, ...options }: Omit<ProviderOptions, 'keys
       await current.handler(ctx);
       const failure = ctx.state['engineError'] as Error | undefined;
       if (failure) throw failure;
-      fitPolicyToForm(ctx);
+      ownFormPage(ctx, options.pages);
     },
     async runGrant(ctx, grant, params, clientId) {
       try {
@@ -55,16 +56,20 @@ export function createEngine({ keySet, ...options }: Omit<ProviderOptions, 'keys
 }
 
 /**
- * The engine's own pages are forms that post themselves: to the client (response_mode=form_post) or to sign-out first. It
- * adds its script's hash to our policy; we add where the form may lead.
+ * The engine's own pages are forms that post themselves: to the client (response_mode=form_post), or to sign-out when another
+ * account signs in. They get our looks, and a policy that lets the form go where it must: the engine added the hash of its
+ * script, Chromium applies form-action to the redirects that follow.
  */
-function fitPolicyToForm(ctx: Context): void {
+function ownFormPage(ctx: Context, pages: EnginePages): void {
   const policy = ctx.response.get('content-security-policy');
   if (!policy.includes("'sha256-")) return;
   const { redirect_uri: redirectUri } = (ctx['oidc'] as { params?: Record<string, unknown> } | undefined)?.params ?? {};
   const target = typeof redirectUri === 'string' ? ` ${formTarget(redirectUri)}` : '';
-  ctx.set(
-    'Content-Security-Policy',
-    policy.replace("script-src 'none' ", 'script-src ').replace("form-action 'self'", `form-action 'self'${target}`),
-  );
+  const fitted = policy
+    .replace("script-src 'none' ", 'script-src ')
+    .replace("form-action 'self'", `form-action 'self'${target}`);
+  ctx.set('Content-Security-Policy', fitted);
+  const page = readFormPage(String(ctx.body));
+  // A private-use scheme is no place our page links to; the engine's own form may try.
+  if (/^https?:/.test(page.action)) ctx.body = pages.form(ctx, page);
 }

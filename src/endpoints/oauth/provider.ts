@@ -1,10 +1,12 @@
 import type Keygrip from 'keygrip';
+import type { Context } from 'koa';
 import { type Adapter, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Lifetimes, Paths } from '../../config/config.ts';
 import { type Account, displayName } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { Clock } from '../../kit/clock.ts';
+import type { FormPage } from './form-page.ts';
 import { createPolicies, type PolicyStores } from './policies.ts';
 
 export interface ProviderOptions extends PolicyStores {
@@ -25,6 +27,7 @@ export interface EnginePages {
   error: (ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, cause: Error) => Promise<void>;
   signOut: (ctx: KoaContextWithOIDC, form: string) => Promise<void>;
   signedOut: (ctx: KoaContextWithOIDC) => Promise<void>;
+  form: (ctx: Context, page: FormPage) => string;
 }
 
 const DAY = 86_400;

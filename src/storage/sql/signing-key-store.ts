@@ -38,7 +38,8 @@ export function createSigningKeyStore({ database }: { database: Database }): Sig
     async transition(moves, atMs) {
       try {
         await database.transaction(async (tx) => {
-          for (const { kid, from, to } of moves) {
+          // Always in the same order, or two rotations could wait for each other.
+          for (const { kid, from, to } of [...moves].sort((a, b) => (a.kid < b.kid ? -1 : 1))) {
             const sql = 'update signing_keys set state = ?, state_since = ? where kid = ? and state = ?';
             if ((await tx.affected(sql, [to, atMs, kid, from])) !== 1) throw new NotInState();
           }
