@@ -35,14 +35,17 @@ export function createPasswords({ concurrency, queueLimit }: { concurrency: numb
           retryAfterSeconds: 3,
         });
       }
+      // Whoever finishes hands its place over, so nobody slips in between.
       await new Promise<void>((resolve) => waiting.push(resolve));
+    } else {
+      running += 1;
     }
-    running += 1;
     try {
       return await job();
     } finally {
-      running -= 1;
-      waiting.shift()?.();
+      const next = waiting.shift();
+      if (next) next();
+      else running -= 1;
     }
   }
 
