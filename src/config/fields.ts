@@ -18,7 +18,14 @@ export const duration = (byDefault: string, { min, max = 3650 * 86_400 }: { min:
       if (seconds !== null && seconds >= min && seconds <= max) return seconds;
       context.addIssue({ code: 'custom', message: `use a duration such as ${byDefault}, from ${min}s to ${max}s` });
       return z.NEVER;
-    });
+    })
+    .meta({ values: `duration, ${inWords(min)} to ${inWords(max)}` });
+
+/** In the largest unit that divides it. */
+function inWords(seconds: number): string {
+  const [unit, length] = Object.entries(UNITS).findLast(([, each]) => seconds >= each && seconds % each === 0) ?? ['s', 1];
+  return `${seconds / length}${unit}`;
+}
 
 export const port = z.coerce.number().int().min(1).max(65_535);
 
@@ -31,10 +38,15 @@ export const list = z
       .split(',')
       .map((item) => item.trim())
       .filter(Boolean),
-  );
+  )
+  .meta({ values: 'list' });
 
 export const path = z
   .string()
-  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'use a path such as /oauth2/token: lower level, no trailing slash');
+  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'use a path such as /oauth2/token, without a trailing slash')
+  .meta({ values: 'path' });
 
-export const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
+export const flag = z
+  .enum(['true', 'false', '1', '0'])
+  .transform((text) => text === 'true' || text === '1')
+  .meta({ values: 'flag' });

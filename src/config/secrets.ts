@@ -21,15 +21,10 @@ export function loadSecrets(
   { production, dataDirectory }: { production: boolean; dataDirectory: string },
   databaseIsEmpty: boolean,
 ): Secrets {
-  const given =
-    env['GATEHOUSE_SECRETS']
-      ?.split(',')
-      .map((secret) => secret.trim())
-      .filter(Boolean) ?? [];
-  if (given.length > 0) return { ring: checked(given, 'GATEHOUSE_SECRETS') };
-  if (production) {
-    throw new ConfigError(['GATEHOUSE_SECRETS: must be set in production; make one with: openssl rand -base64 32']);
-  }
+  const problems = secretProblems(env, { production });
+  if (problems.length > 0) throw new ConfigError(problems);
+  const given = secretsOf(env);
+  if (given.length > 0) return { ring: given };
   const file = join(dataDirectory, FILE);
   if (existsSync(file)) return { ring: checked(readSecretsFile(file), file) };
   if (!databaseIsEmpty) {
@@ -49,6 +44,19 @@ export function loadSecrets(
   }
 }
 
+/** What is wrong with GATEHOUSE_SECRETS itself; looks at no file. */
+export function secretProblems(env: Env, { production }: { production: boolean }): string[] {
+  const given = secretsOf(env);
+  if (given.length > 0) return ringProblems(given, 'GATEHOUSE_SECRETS');
+  return production ? [`GATEHOUSE_SECRETS: must be set in production; ${HOW}`] : [];
+}
+
+const secretsOf = (env: Env): string[] =>
+  (env['GATEHOUSE_SECRETS'] ?? '')
+    .split(',')
+    .map((secret) => secret.trim())
+    .filter(Boolean);
+
 function readSecretsFile(file: string): string[] {
   try {
     const { secrets } = JSON.parse(readFileSync(file, 'utf8')) as { secrets?: unknown };
@@ -59,11 +67,15 @@ function readSecretsFile(file: string): string[] {
   throw new ConfigError([`${file}: not a secrets file; restore it from a backup`]);
 }
 
+const HOW = 'make one with: openssl rand -base64 32';
+
+const ringProblems = (ring: readonly string[], source: string): string[] =>
+  ring.length === 0 || ring.some((secret) => secret.length < 32)
+    ? [`${source}: every secret needs at least 32 characters; ${HOW}`]
+    : [];
+
 function checked(ring: string[], source: string): string[] {
-  if (ring.length === 0 || ring.some((secret) => secret.length < 32)) {
-    throw new ConfigError([
-      `${source}: every secret needs at least 32 characters; make one with: openssl rand -base64 32`,
-    ]);
-  }
+  const problems = ringProblems(ring, source);
+  if (problems.length > 0) throw new ConfigError(problems);
   return ring;
 }

@@ -15,14 +15,24 @@ export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer
     throw new AppError('unsupported_media_type', { public: 'compressed request bodies are not accepted' });
   }
   if (declared > limitBytes) throw tooLarge(ctx, limitBytes);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limitBytes) throw tooLarge(ctx, limitBytes);
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    ctx.req.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= limitBytes) chunks.push(chunk);
+      else {
+        ctx.req.pause();
+        reject(tooLarge(ctx, limitBytes));
+      }
+    });
+    ctx.req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    ctx.req.on('error', (cause) =>
+      reject(new AppError('invalid_request', { public: 'the request body ended early', cause })),
+    );
+    // 'close' without 'end': the caller went away, nobody waits for the answer.
+    ctx.req.on('close', () => reject(new AppError('invalid_request', { public: 'the request body ended early' })));
+  });
 }
 
 function tooLarge(ctx: Context, limitBytes: number): AppError {
@@ -43,8 +53,9 @@ export async function readParameters(
     repeatable = [],
   }: { limitBytes?: number; json?: boolean; repeatable?: readonly string[] } = {},
 ): Promise<Parameters> {
-  const isJson = json && ctx.request.is('application/json') !== false;
-  if (!isJson && ctx.request.is('application/x-www-form-urlencoded') === false) {
+  const type = (ctx.req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  const isJson = json && type === 'application/json';
+  if (!isJson && type !== 'application/x-www-form-urlencoded') {
     const accepted = json
       ? 'application/x-www-form-urlencoded or application/json'
       : 'application/x-www-form-urlencoded';

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
 /** Keyed digest of a bearer value: what the stores keep instead of the value itself. */
 export interface Digester {
@@ -13,8 +13,10 @@ export interface Digester {
 
 export function createDigester(key: Buffer): Digester {
   if (key.length < 32) throw new RangeError('a digest key needs at least 32 bytes');
+  // As a KeyObject: preparing a bare buffer anew for every digest costs five times the digest itself.
+  const secret = createSecretKey(key);
   const digest = (purpose: string, value: string): string =>
-    createHmac('sha256', key).update(purpose).update('\0').update(value).digest('base64url');
+    createHmac('sha256', secret).update(`${purpose}\0${value}`).digest('base64url');
   return {
     digest,
     matches: (purpose, value, expected) => constantTimeEqual(digest(purpose, value), expected),

@@ -65,6 +65,24 @@ export const ERROR_CODES = {
     oauth: 'slow_down',
     next: 'Wait for the time given in Retry-After and try again.',
   },
+  unknown_application: {
+    status: 400,
+    title: 'This application is not known here',
+    oauth: 'invalid_client',
+    next: 'Go back to the application you came from. If it happens again, tell its makers: their client id is not registered.',
+  },
+  unregistered_redirect: {
+    status: 400,
+    title: 'The application gave an address that is not registered',
+    oauth: 'invalid_request',
+    next: 'Go back to the application you came from. If it happens again, tell its makers: the redirect URI must be registered, letter for letter.',
+  },
+  invalid_authorization: {
+    status: 400,
+    title: 'The application sent a request that is not valid',
+    oauth: 'invalid_request',
+    next: 'Go back to the application you came from and try again. If it happens again, tell its makers what is written above.',
+  },
   csrf_failed: {
     status: 403,
     title: 'The form has expired',

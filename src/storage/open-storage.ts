@@ -6,7 +6,10 @@ import { openSql } from './sql/open-sql.ts';
 import type { Stores } from './stores.ts';
 
 export interface StorageInput {
-  /** `sqlite:<file>`, `sqlite::memory:`, `postgres://…`, `mysql://…` or `mariadb://…` */
+  /**
+   * `sqlite:<file>`, `sqlite::memory:`, `postgres://…`, `mysql://…` or `mariadb://…`. With `?prepared=false` PostgreSQL
+   * gets no prepared statements, for a pooler that passes each transaction to another connection.
+   */
   databaseUrl: string;
   /** `redis://…` or `rediss://…`; without it SQL holds everything. */
   redisUrl?: string;

@@ -57,7 +57,7 @@ export function createThrottle({
 }
 
 function remainingWait(policy: ThrottlePolicy, attempts: number, previousAtMs: number | null, nowMs: number): number {
-  if (previousAtMs === null) return 0;
-  const dueMs = previousAtMs + requiredDelaySeconds(policy, attempts) * 1000;
-  return Math.max(0, Math.ceil((dueMs - nowMs) / 1000));
+  const delaySeconds = requiredDelaySeconds(policy, attempts);
+  if (previousAtMs === null || delaySeconds === 0) return 0;
+  return Math.max(0, Math.ceil((previousAtMs + delaySeconds * 1000 - nowMs) / 1000));
 }

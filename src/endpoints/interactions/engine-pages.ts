@@ -6,7 +6,7 @@ import type { Renderer } from '../../http/render.ts';
 import { factsOf } from '../../http/request-context.ts';
 import type { ErrorWriter } from '../../http/routes.ts';
 import { formTarget, sendPage } from '../../http/security-headers.ts';
-import { ERROR_CODES, type ErrorCodeName } from '../../kit/error-codes.ts';
+import type { ErrorCodeName } from '../../kit/error-codes.ts';
 import { AppError } from '../../kit/errors.ts';
 
 /** The pages the engine asks for while it answers: sign-out, signed out, and errors that have no client to go back to. */
@@ -25,16 +25,10 @@ export function createEnginePages({
       out: { error: string; error_description?: string },
       cause: Error,
     ): Promise<void> {
-      const expired = cause.name === 'SessionNotFound';
-      const code: ErrorCodeName = expired
-        ? 'session_not_found'
-        : out.error in ERROR_CODES
-          ? (out.error as ErrorCodeName)
-          : 'invalid_request';
-      writePage(
-        ctx,
-        new AppError(code, expired ? {} : { public: sentence(out.error_description ?? ERROR_CODES[code].title) }),
-      );
+      const code = cause.name === 'SessionNotFound' ? 'session_not_found' : pageCode(out.error);
+      const says =
+        code === 'invalid_authorization' && out.error_description ? { public: sentence(out.error_description) } : {};
+      writePage(ctx, new AppError(code, { ...says, cause }));
     },
     /** With JavaScript nobody sees it: the script submits it at once. */
     form: (ctx: Context, page: { action: string; fields: { name: string; value: string }[]; script: string }): string =>
@@ -67,6 +61,13 @@ export function createEnginePages({
       sendPage(ctx, html);
     },
   };
+}
+
+/** What a person can make of an error that has no client to go back to. */
+function pageCode(error: string): ErrorCodeName {
+  if (error === 'invalid_client') return 'unknown_application';
+  if (error === 'invalid_redirect_uri') return 'unregistered_redirect';
+  return error === 'server_error' || error === 'temporarily_unavailable' ? error : 'invalid_authorization';
 }
 
 /** The engine writes its descriptions in lower case, for logs. */

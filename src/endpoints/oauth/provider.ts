@@ -122,7 +122,8 @@ export function createProvider(options: ProviderOptions): Provider {
     clientBasedCORS: (_ctx, origin, client) =>
       ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
     extraParams: {
-      // Not a parameter: the engine runs these hooks for every authorization request, after it has checked the scope.
+      // Not parameters: the engine runs these hooks for every authorization request, after it has checked the scope.
+      'urn:gatehouse:challenge': (ctx) => policies.checkChallenge(ctx),
       'urn:gatehouse:offline-access': (ctx, _value, client) => policies.keepOfflineAccess(ctx, client),
     },
     // The refresh_token grant alone decides whether there is a refresh token; offline_access whether it outlives sign-out.

@@ -47,7 +47,8 @@ export function openDatabase({
   const failed = new WeakMap<object, string>();
   knex.on('query-error', (error: object, query: { sql: string }) => failed.set(error, query.sql));
 
-  const direct = statementsOn(knex, dialect);
+  const nameOf = prepared ? createStatementNames() : () => undefined;
+  const direct = statementsOn(knex, dialect, nameOf);
 
   async function attempt<T>(work: () => Promise<T>): Promise<T> {
     for (let tried = 1; ; tried += 1) {
@@ -99,7 +100,7 @@ export function openDatabase({
       await attempt(() => direct.affected(`${insertSql(table, row)} ${clause}`, Object.values(row)));
     },
 
-    transaction: (work) => attempt(() => knex.transaction((trx) => work(statementsOn(trx, dialect)))),
+    transaction: (work) => attempt(() => knex.transaction((trx) => work(statementsOn(trx, dialect, nameOf)))),
     statementCount: () => statements,
     close: () => knex.destroy(),
   };
@@ -111,12 +112,32 @@ export const insertSql = (table: string, row: Row): string =>
 /** `?, ?, ?` */
 export const marks = (count: number): string => Array(count).fill('?').join(', ');
 
+/** More than the stores have; one with a varying number of values may come on top. */
+const MOST_NAMES = 200;
+
+/** The same name for the same statement, for as many as a server may be asked to keep. */
+function createStatementNames(): (sql: string) => string | undefined {
+  const names = new Map<string, string>();
+  return (sql) => {
+    let name = names.get(sql);
+    if (name === undefined && names.size < MOST_NAMES) {
+      name = `gatehouse_${names.size + 1}`;
+      names.set(sql, name);
+    }
+    return name;
+  };
+}
+
 interface MariadbResult {
   affectedRows: number;
 }
 
-function statementsOn(knex: Knex, dialect: Dialect): Statements {
-  const raw = (sql: string, values: readonly Value[]): Promise<unknown> => knex.raw(sql, values as Value[]).then();
+function statementsOn(knex: Knex, dialect: Dialect, nameOf: (sql: string) => string | undefined): Statements {
+  const raw = (sql: string, values: readonly Value[]): Knex.Raw => knex.raw(sql, values as Value[]);
+  const named = (sql: string, values: readonly Value[]): Knex.Raw => {
+    const name = nameOf(sql);
+    return name === undefined ? raw(sql, values) : raw(sql, values).options({ name });
+  };
   switch (dialect) {
     case 'sqlite':
       return {
@@ -126,8 +147,8 @@ function statementsOn(knex: Knex, dialect: Dialect): Statements {
       };
     case 'postgres':
       return {
-        rows: async <R>(sql: string, values: readonly Value[]) => ((await raw(sql, values)) as { rows: R[] }).rows,
-        affected: async (sql, values) => ((await raw(sql, values)) as { rowCount: number }).rowCount,
+        rows: async <R>(sql: string, values: readonly Value[]) => ((await named(sql, values)) as { rows: R[] }).rows,
+        affected: async (sql, values) => ((await named(sql, values)) as { rowCount: number }).rowCount,
       };
     case 'mariadb':
       return {

@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import { type Dialect, dialectOf, sqliteFilename } from './dialect.ts';
 import { migrationSource } from './migrations/index.ts';
 import { type GuardedConnection, guardQueries } from './query-guard.ts';
+import { keepStatements, type SqliteConnection } from './sqlite-statements.ts';
 
 /** Milliseconds; 0 switches a limit off. */
 export interface SqlTimeouts {
@@ -94,10 +95,6 @@ const CONFIGS: Record<Dialect, (url: string, poolSize: number, timeouts: SqlTime
 
 type Done = (error: Error | null, connection: unknown) => void;
 
-interface SqliteConnection {
-  exec(sql: string, done: (error: (Error & { code?: string }) | null) => void): void;
-}
-
 function setUpSqlite(connection: SqliteConnection, done: Done, attempt = 1): void {
   // FULL: an acknowledged commit survives a power cut. The change to WAL fails at once, whatever the busy timeout says,
   // when two processes make it together.
@@ -106,6 +103,7 @@ function setUpSqlite(connection: SqliteConnection, done: Done, attempt = 1): voi
     if (error?.code === 'SQLITE_BUSY' && attempt < 50) {
       setTimeout(setUpSqlite, 20, connection, done, attempt + 1);
     } else {
+      keepStatements(connection);
       done(error, connection);
     }
   });

@@ -41,7 +41,12 @@ export function openSql({ databaseUrl, log, poolSize, timeouts }: SqlInput): Sql
     log: (message: unknown) => log.debug({ detail: String(message) }, 'knex'),
   };
   const limits = { ...SQL_TIMEOUTS, ...timeouts };
-  const database = openDatabase({ dialect, config: knexConfig({ ...settings, timeouts: limits }) });
+  const database = openDatabase({
+    dialect,
+    config: knexConfig({ ...settings, timeouts: limits }),
+    // A connection pooler between us and PostgreSQL may not know them.
+    prepared: !/[?&]prepared=false\b/.test(databaseUrl),
+  });
 
   return {
     accounts: createAccountStore({ database }),

@@ -1,0 +1,50 @@
+import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { addClientCommands } from './cli/client.ts';
+import { addConfigCommands } from './cli/config.ts';
+import { addDocsCommand } from './cli/docs.ts';
+import { addDoctorCommand } from './cli/doctor.ts';
+import { reportFailure } from './cli/failure.ts';
+import { addKeysCommands } from './cli/keys.ts';
+import { addMigrateCommands } from './cli/migrate.ts';
+import { addPurgeCommand } from './cli/purge.ts';
+import { addResourceCommands } from './cli/resource.ts';
+import { addSecretsCommands } from './cli/secrets.ts';
+import { addUserCommands } from './cli/user.ts';
+
+/** Nothing heavy is imported before a command runs, so that --help comes at once. */
+const program = new Command('gatehouse')
+  .description('Administers a Gatehouse. It reads the same environment as the server: see docs/configuration.md.')
+  .version(packageJson.version)
+  .option('--json', 'print JSON on standard output and nothing else')
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('Add --help to see how it is used.')
+  // Inherited by the commands added below: usage errors arrive here instead of ending the process.
+  .exitOverride();
+
+addClientCommands(program);
+addUserCommands(program);
+addResourceCommands(program);
+addKeysCommands(program);
+addSecretsCommands(program);
+addMigrateCommands(program);
+addPurgeCommand(program);
+addConfigCommands(program);
+addDoctorCommand(program);
+addDocsCommand(program);
+
+let running: Command | null = null;
+program.hook('preAction', (_program, command) => {
+  running = command;
+});
+
+// `gatehouse client list | head`: the reader has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error, running);
+}
+// Everything is printed and closed by now; a half-open connection must not keep the command from ending.
+setTimeout(() => process.exit(), 1000).unref();

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import { type Account, displayName } from '../domain/accounts/account.ts';
+import { everyPage, given } from './input.ts';
+import { readPassword } from './password.ts';
+import { answering } from './result.ts';
+import { withServices } from './services.ts';
+import { iso, isoOrNull, table } from './text.ts';
+
+interface CreateOptions {
+  email: string;
+  givenName?: string;
+  familyName?: string;
+  verified?: boolean;
+  passwordStdin?: boolean;
+}
+
+export function addUserCommands(program: Command): void {
+  const user = program.command('user').description('people who sign in');
+  const fromStdin = ['--password-stdin', 'read the password from standard input instead of asking'] as const;
+
+  user
+    .command('create')
+    .description('Create an account; asks for the password')
+    .requiredOption('--email <address>', 'what the person signs in with')
+    .option('--given-name <name>')
+    .option('--family-name <name>')
+    .option('--verified', 'the address is known to be theirs')
+    .option(...fromStdin)
+    .action(answering(create));
+  user.command('list').description('All accounts').action(answering(list));
+  user
+    .command('disable <email-or-id>')
+    .description('End every session and token of an account and let nobody in')
+    .action(answering(disable));
+  user.command('enable <email-or-id>').description('Let a disabled account in again').action(answering(enable));
+  user
+    .command('set-password <email-or-id>')
+    .description('Replace the password and sign the person out everywhere; asks for it')
+    .option(...fromStdin)
+    .action(answering(setPassword));
+}
+
+const create = ({ passwordStdin = false, verified, ...options }: CreateOptions) =>
+  withServices(async ({ manageAccounts }) => {
+    const password = await readPassword(passwordStdin);
+    const account = await manageAccounts.create({ ...given({ ...options, emailVerified: verified }), email: options.email, password });
+    return { json: record(account), text: `Account ${account.id} is created for ${account.email}.` };
+  });
+
+const list = () =>
+  withServices(async ({ stores }) => {
+    const accounts = await everyPage(stores.accounts.list, (account) => account.id);
+    const rows = accounts.map((account) => [account.id, account.email, nameOf(account), stateOf(account)]);
+    return {
+      json: accounts.map(record),
+      text: table(['id', 'email', 'name', 'state'], rows, 'There are no accounts. Create one with: gatehouse user create'),
+    };
+  });
+
+const disable = (_options: object, who: string) =>
+  withServices(async ({ manageAccounts }) => {
+    const account = await manageAccounts.disable(who);
+    return {
+      json: record(account),
+      text: `Account ${account.id} (${account.email}) is disabled; its sessions, grants and tokens are gone.`,
+    };
+  });
+
+const enable = (_options: object, who: string) =>
+  withServices(async ({ manageAccounts }) => {
+    const account = await manageAccounts.enable(who);
+    return { json: record(account), text: `Account ${account.id} (${account.email}) is enabled.` };
+  });
+
+const setPassword = ({ passwordStdin = false }: { passwordStdin?: boolean }, who: string) =>
+  withServices(async ({ manageAccounts }) => {
+    const account = await manageAccounts.setPassword(who, await readPassword(passwordStdin));
+    return {
+      json: record(account),
+      text: `Account ${account.id} (${account.email}) has a new password and is signed out everywhere.`,
+    };
+  });
+
+/** An account for --json: without its password hash. */
+const record = ({ passwordHash, disabledAt, createdAt, updatedAt, ...account }: Account) => ({
+  ...account,
+  hasPassword: passwordHash !== null,
+  disabledAt: isoOrNull(disabledAt),
+  createdAt: iso(createdAt),
+  updatedAt: iso(updatedAt),
+});
+
+const nameOf = (account: Account): string => (account.givenName || account.familyName ? displayName(account) : '');
+const stateOf = ({ disabledAt, emailVerified }: Account): string =>
+  [disabledAt === null ? 'enabled' : 'disabled', emailVerified ? '' : 'email not verified'].filter(Boolean).join(', ');
