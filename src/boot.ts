@@ -1,6 +1,6 @@
 import type { Config } from './config/config.ts';
-import { parseConfig } from './config/config.ts';
 import type { Env } from './config/env.ts';
+import { parseEnvironment } from './config/parse-environment.ts';
 import { ConfigError } from './config/problems.ts';
 import { loadSecrets } from './config/secrets.ts';
 import { systemClock } from './kit/clock.ts';
@@ -26,7 +26,7 @@ export function openStores(config: Config, log: Log): Promise<Stores> {
  * a bad setting, tables that are not up to date, a secret that does not open the database.
  */
 export async function boot(env: Env, { log: given }: { log?: Log } = {}): Promise<Services & AsyncDisposable> {
-  const config = parseConfig(env);
+  const config = parseEnvironment(env);
   const log = given ?? createLog({ level: config.logLevel });
   const stores = await openStores(config, log);
   try {

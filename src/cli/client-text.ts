@@ -6,7 +6,9 @@ export const SHOWN_ONCE = `
 The secret is shown this once: the database keeps only a digest of it. Put it where the client reads it.`;
 
 /** A client for --json: without the digests of its secrets. */
-export const clientRecord = ({ secrets, createdAt, updatedAt, ...client }: Client) => ({
+export const clientRecord = ({ id, name, secrets, createdAt, updatedAt, ...client }: Client) => ({
+  id,
+  name,
   ...client,
   secrets: secrets.map((secret) => ({ createdAt: iso(secret.createdAt), expiresAt: isoOrNull(secret.expiresAt) })),
   createdAt: iso(createdAt),
@@ -27,7 +29,7 @@ export const clientFields = (client: Client, secret: string | null = null): stri
     resources: client.resources,
     origins: client.allowedOrigins,
     PKCE: client.requirePkce ? 'required' : 'not required',
-    keys: client.jwks.map((jwk) => `${jwk.kty} ${String(jwk['kid'] ?? '')}`),
+    keys: client.jwks.map((jwk) => `${jwk.kty} ${String(jwk.kid ?? '')}`),
     secrets: client.secrets.map(
       ({ createdAt, expiresAt }) => `of ${time(createdAt)}${expiresAt === null ? '' : `, ends ${time(expiresAt)}`}`,
     ),

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { CLIENT_AUTH_METHODS, type ClientAuthMethod, GRANT_TYPES, type GrantType, type PublicJwk } from '../domain/clients/client.ts';
+import {
+  CLIENT_AUTH_METHODS,
+  type ClientAuthMethod,
+  GRANT_TYPES,
+  type GrantType,
+  type PublicJwk,
+} from '../domain/clients/client.ts';
 import { CLIENT_KINDS, type ClientKind, clientOfKind } from '../domain/clients/client-kinds.ts';
 import { newId } from '../kit/ids.ts';
 import type { Services } from '../services.ts';
@@ -91,7 +97,11 @@ const list = () =>
     const rows = clients.map((client) => [client.id, client.name, client.authMethod, client.grantTypes.join(' ')]);
     return {
       json: clients.map(clientRecord),
-      text: table(['id', 'name', 'authentication', 'grants'], rows, 'There are no clients. Register one with: gatehouse client create'),
+      text: table(
+        ['id', 'name', 'authentication', 'grants'],
+        rows,
+        'There are no clients. Register one with: gatehouse client create',
+      ),
     };
   });
 
@@ -150,10 +160,13 @@ function readJwks(file: string): PublicJwk[] {
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new UsageError(`--jwks: ${file} cannot be read as JSON (${(error as NodeJS.ErrnoException).code ?? 'syntax'})`);
+    throw new UsageError(
+      `--jwks: ${file} cannot be read as JSON (${(error as NodeJS.ErrnoException).code ?? 'syntax'})`,
+    );
   }
   const keys = (content as { keys?: unknown } | null)?.keys ?? [content];
-  const areKeys = Array.isArray(keys) && keys.every((key) => typeof (key as { kty?: unknown } | null)?.kty === 'string');
+  const areKeys =
+    Array.isArray(keys) && keys.every((key) => typeof (key as { kty?: unknown } | null)?.kty === 'string');
   if (!areKeys) throw new UsageError(`--jwks: ${file} is neither a JWK Set nor a JWK`);
   return keys as PublicJwk[];
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { Config } from '../config/config.ts';
-import type { Env } from '../config/env.ts';
-import { answering } from './result.ts';
+import { ConfigError } from '../config/problems.ts';
+import { answering, type Result } from './result.ts';
 import { fields } from './text.ts';
 
 export function addConfigCommands(program: Command): void {
@@ -12,33 +11,19 @@ export function addConfigCommands(program: Command): void {
     .action(answering(check));
 }
 
-async function check() {
-  const [{ printableConfig }, { readEnv }] = await Promise.all([
+async function check(): Promise<Result> {
+  const [{ parseEnvironment }, { printableConfig }, { readEnv }] = await Promise.all([
+    import('../config/parse-environment.ts'),
     import('../config/printable.ts'),
     import('../config/env.ts'),
   ]);
-  const { config, problems } = await readConfig(readEnv());
-  if (!config || problems.length > 0) {
-    const notes = [...problems.map((problem) => `error: ${problem}`), 'See docs/configuration.md.'];
-    return { json: { ok: false, problems }, text: '', notes, ok: false };
-  }
-  const printable = printableConfig(config);
-  return { json: { ok: true, config: printable }, text: `OK\n\n${fields(Object.fromEntries(flat(printable)))}` };
-}
-
-/** The settings, and what is wrong with them or with the secrets. */
-export async function readConfig(env: Env): Promise<{ config: Config | null; problems: readonly string[] }> {
-  const [{ parseConfig }, { secretProblems }, { ConfigError }] = await Promise.all([
-    import('../config/config.ts'),
-    import('../config/secrets.ts'),
-    import('../config/problems.ts'),
-  ]);
-  const problems = secretProblems(env, { production: env['NODE_ENV'] === 'production' });
   try {
-    return { config: parseConfig(env), problems };
+    const config = printableConfig(parseEnvironment(readEnv()));
+    return { json: { ok: true, config }, text: `OK\n\n${fields(Object.fromEntries(flat(config)))}` };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { config: null, problems: [...error.problems, ...problems] };
+    const notes = [error.message, 'See docs/configuration.md.'];
+    return { json: { ok: false, problems: error.problems }, text: '', notes, ok: false };
   }
 }
 

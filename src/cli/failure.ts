@@ -40,11 +40,17 @@ export function reportFailure(error: unknown, running: Command | null): number {
   if (error instanceof ConfigError) {
     say(error.message, 'See docs/configuration.md, or run: gatehouse config check');
   } else if (error instanceof AppError && error.code === 'temporarily_unavailable') {
-    say(`error: ${error.internal ?? error.public}`, 'Is it running, and are DATABASE_URL and REDIS_URL right? Run: gatehouse doctor');
+    say(
+      `error: ${error.internal ?? error.public}`,
+      'Is it running, and are DATABASE_URL and REDIS_URL right? Run: gatehouse doctor',
+    );
   } else if (error instanceof AppError) {
     say(...problemsOf(error).map((problem) => `error: ${problem}`), nextStep(error, running) ?? usage);
   } else {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error), 'This should not happen; gatehouse doctor may tell more.');
+    say(
+      error instanceof Error ? (error.stack ?? error.message) : String(error),
+      'This should not happen; gatehouse doctor may tell more.',
+    );
   }
   return 1;
 }

@@ -20,7 +20,8 @@ export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T
 export async function durationSeconds(option: string, text: string): Promise<number> {
   const { parseDuration } = await import('../config/fields.ts');
   const seconds = parseDuration(text);
-  if (seconds === null) throw new UsageError(`${option}: ${text} is not a duration; use for instance 30s, 15m, 24h, 7d or 0`);
+  if (seconds === null)
+    throw new UsageError(`${option}: ${text} is not a duration; use for instance 30s, 15m, 24h, 7d or 0`);
   return seconds;
 }
 

@@ -38,7 +38,10 @@ async function keysOf({ stores, config }: Services) {
   const place = (state: string): number => ['active', 'published', 'retired'].indexOf(state);
   return keys
     .map((key) => ({ ...key, next: nextChange(key, keys, config.keys) }))
-    .sort((a, b) => a.algorithm.localeCompare(b.algorithm) || place(a.state) - place(b.state) || b.stateSince - a.stateSince);
+    .sort(
+      (a, b) =>
+        a.algorithm.localeCompare(b.algorithm) || place(a.state) - place(b.state) || b.stateSince - a.stateSince,
+    );
 }
 
 const record = ({ kid, algorithm, state, createdAt, stateSince, next }: ListedKey) => ({

@@ -14,7 +14,8 @@ const status = () =>
     const all = await migrations.status();
     const rows = all.map(({ name, appliedAt }) => [name, appliedAt === null ? 'not applied' : time(appliedAt)]);
     const pending = all.filter(({ appliedAt }) => appliedAt === null).length;
-    const summary = pending === 0 ? 'The tables are up to date.' : `${count(pending, 'migration')} to apply: gatehouse migrate up`;
+    const summary =
+      pending === 0 ? 'The tables are up to date.' : `${count(pending, 'migration')} to apply: gatehouse migrate up`;
     return {
       json: all.map(({ name, appliedAt }) => ({ name, appliedAt: isoOrNull(appliedAt) })),
       text: `${table(['migration', 'applied'], rows, 'There are no migrations.')}\n\n${summary}`,
@@ -24,6 +25,9 @@ const status = () =>
 const up = () =>
   withDatabase(async ({ migrations }) => {
     const applied = await migrations.up();
-    const text = applied.length === 0 ? 'The tables were up to date.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`;
+    const text =
+      applied.length === 0
+        ? 'The tables were up to date.'
+        : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`;
     return { json: { applied }, text };
   });

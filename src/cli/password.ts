@@ -5,7 +5,8 @@ import { UsageError } from './failure.ts';
 /** Never an argument: those show in the process list and in the shell's history. */
 export async function readPassword(fromStdin: boolean): Promise<string> {
   if (fromStdin) return readAll();
-  if (!process.stdin.isTTY) throw new UsageError('there is no terminal to ask on; pipe the password in and add --password-stdin');
+  if (!process.stdin.isTTY)
+    throw new UsageError('there is no terminal to ask on; pipe the password in and add --password-stdin');
   const password = await ask('Password: ');
   if ((await ask('Again: ')) !== password) throw new UsageError('the passwords differ');
   return password;
@@ -15,7 +16,9 @@ export async function readPassword(fromStdin: boolean): Promise<string> {
 async function readAll(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8').replace(/\r?\n$/, '');
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
 }
 
 /** Asks on standard error and shows nothing of the answer. */

@@ -63,13 +63,15 @@ const create = ({ scope, format, lifetime, clientId, ...options }: CreateOptions
 const list = () =>
   withServices(async ({ stores }) => {
     const resources = await stores.resources.list();
-    const rows = resources.map(({ identifier, name, scopes, accessTokenFormat, accessTokenLifetimeSeconds, clientId }) => [
-      identifier,
-      name,
-      scopes.map((scope) => scope.name).join(' '),
-      `${accessTokenFormat}, ${accessTokenLifetimeSeconds} s`,
-      clientId,
-    ]);
+    const rows = resources.map(
+      ({ identifier, name, scopes, accessTokenFormat, accessTokenLifetimeSeconds, clientId }) => [
+        identifier,
+        name,
+        scopes.map((scope) => scope.name).join(' '),
+        `${accessTokenFormat}, ${accessTokenLifetimeSeconds} s`,
+        clientId,
+      ],
+    );
     return {
       json: resources.map(record),
       text: table(

@@ -20,7 +20,7 @@ const rotate = () =>
       import('../config/env.ts'),
     ]);
     const env = readEnv();
-    const source = env['GATEHOUSE_SECRETS'] ? 'GATEHOUSE_SECRETS' : join(config.dataDirectory, 'secrets.json');
+    const source = env.GATEHOUSE_SECRETS ? 'GATEHOUSE_SECRETS' : join(config.dataDirectory, 'secrets.json');
     const { ring } = loadSecrets(env, config, false);
     const done = await rotateSecrets({ dataKeys: stores.dataKeys, signingKeys: stores.signingKeys, sealer, audit });
     const next =

@@ -6,7 +6,14 @@ export function table(header: readonly string[], rows: readonly (readonly string
   if (rows.length === 0) return none;
   const lines = [header.map((title) => title.toUpperCase()), ...rows.map((row) => row.map(clean))];
   const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** One `label  value` per line; a list takes a line per item. Empty values are left out. */
@@ -16,7 +23,9 @@ export function fields(values: Readonly<Record<string, string | readonly string[
     .filter(({ lines }) => lines.length > 0);
   const width = Math.max(...present.map(({ label }) => label.length));
   return present
-    .flatMap(({ label, lines }) => lines.map((line, index) => `  ${(index ? '' : label).padEnd(width)}  ${clean(line)}`))
+    .flatMap(({ label, lines }) =>
+      lines.map((line, index) => `  ${(index ? '' : label).padEnd(width)}  ${clean(line)}`),
+    )
     .join('\n');
 }
 

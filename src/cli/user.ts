@@ -43,7 +43,11 @@ export function addUserCommands(program: Command): void {
 const create = ({ passwordStdin = false, verified, ...options }: CreateOptions) =>
   withServices(async ({ manageAccounts }) => {
     const password = await readPassword(passwordStdin);
-    const account = await manageAccounts.create({ ...given({ ...options, emailVerified: verified }), email: options.email, password });
+    const account = await manageAccounts.create({
+      ...given({ ...options, emailVerified: verified }),
+      email: options.email,
+      password,
+    });
     return { json: record(account), text: `Account ${account.id} is created for ${account.email}.` };
   });
 
@@ -53,7 +57,11 @@ const list = () =>
     const rows = accounts.map((account) => [account.id, account.email, nameOf(account), stateOf(account)]);
     return {
       json: accounts.map(record),
-      text: table(['id', 'email', 'name', 'state'], rows, 'There are no accounts. Create one with: gatehouse user create'),
+      text: table(
+        ['id', 'email', 'name', 'state'],
+        rows,
+        'There are no accounts. Create one with: gatehouse user create',
+      ),
     };
   });
 

@@ -5,6 +5,7 @@ import { duration, flag, list, path, port } from './fields.ts';
 import { unknownNames } from './names.ts';
 import { ConfigError } from './problems.ts';
 import { parseRange } from './proxies.ts';
+import { inWords } from './wording.ts';
 
 /**
  * Every setting, in the order of docs/configuration.md, which is generated from here. Secrets are not settings: see
@@ -180,16 +181,21 @@ export function parseConfig(env: Env): Config {
   const given = Object.fromEntries(
     Object.keys(SETTINGS).map((name) => [name, env[name] === '' ? undefined : env[name]]),
   );
-  const result = Settings.safeParse(given);
-  if (!result.success) {
-    problems.push(...result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-    throw new ConfigError(problems);
-  }
-  const settings = result.data;
+  const result = Settings.safeParse(given, { error: inWords });
+  const issues = result.error?.issues ?? [];
+  problems.push(...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  // The cross-checks run all the same, with the defaults of what could not be read, and leave that alone.
+  const unread = issues.map((issue) => String(issue.path[0]));
+  const settings =
+    result.data ?? Settings.parse({ ...given, ...Object.fromEntries(unread.map((name) => [name, undefined])) });
   const production = settings.NODE_ENV === 'production';
   const tls = settings.TLS_CERT && settings.TLS_KEY ? { certFile: settings.TLS_CERT, keyFile: settings.TLS_KEY } : null;
   const issuer = (settings.ISSUER ?? `http://localhost:${settings.PORT}`).replace(/\/$/, '');
-  problems.push(...crossChecks(settings, { production, issuer, tls: tls !== null }));
+  problems.push(
+    ...crossChecks(settings, { production, issuer, tls: tls !== null }).filter(
+      (problem) => !unread.some((name) => problem.includes(name)),
+    ),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
 
   return deepFreeze({

@@ -100,7 +100,12 @@ function row(name: string, schema: z.ZodType): string {
   const description = schema.description ?? '';
   // A default that depends on the machine or on another setting is told in words.
   const byDefault = description.includes('Default') ? undefined : defaultOf(schema);
-  const cells = [`\`${name}\``, valuesOf(schema), byDefault === undefined || byDefault === '' ? '' : `\`${byDefault}\``, description];
+  const cells = [
+    `\`${name}\``,
+    valuesOf(schema),
+    byDefault === undefined || byDefault === '' ? '' : `\`${byDefault}\``,
+    description,
+  ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
@@ -111,7 +116,7 @@ function defaultOf(schema: unknown): unknown {
 }
 
 function valuesOf(schema: unknown): string {
-  const values = schema instanceof z.ZodType ? schema.meta()?.['values'] : undefined;
+  const values = schema instanceof z.ZodType ? schema.meta()?.values : undefined;
   if (typeof values === 'string') return values;
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) return valuesOf(schema.def.innerType);
   if (schema instanceof z.ZodPipe) return valuesOf(schema.def.in);

@@ -23,7 +23,10 @@ export const duration = (byDefault: string, { min, max = 3650 * 86_400 }: { min:
 
 /** In the largest unit that divides it. */
 function inWords(seconds: number): string {
-  const [unit, length] = Object.entries(UNITS).findLast(([, each]) => seconds >= each && seconds % each === 0) ?? ['s', 1];
+  const [unit, length] = Object.entries(UNITS).findLast(([, each]) => seconds >= each && seconds % each === 0) ?? [
+    's',
+    1,
+  ];
   return `${seconds / length}${unit}`;
 }
 

@@ -7,8 +7,11 @@ export function unknownNames(env: Env, known: readonly string[]): string[] {
     .map((name) => `${name}: there is no such setting; did you mean ${nearest(name, known)}?`);
 }
 
+/** Compared without the prefix: GATEHOUSE_PORT means PORT. */
 function nearest(name: string, known: readonly string[]): string {
-  return known.reduce((best, candidate) => (distance(name, candidate) < distance(name, best) ? candidate : best));
+  const bare = (text: string): string => text.replace(/^GATEHOUSE_/, '');
+  const far = (candidate: string): number => distance(bare(name), bare(candidate));
+  return known.reduce((best, candidate) => (far(candidate) < far(best) ? candidate : best));
 }
 
 /** Levenshtein distance. */

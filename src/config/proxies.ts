@@ -17,9 +17,20 @@ export function createProxyTrust(ranges: readonly string[]): (address: string) =
     const parsed = parseRange(range);
     if (parsed) trusted.addSubnet(parsed.address, parsed.prefix, parsed.family);
   }
-  return (address) => {
+  const check = (address: string): boolean => {
     const plain = address.replace(/^::ffff:/, '');
     const version = isIP(plain);
     return version !== 0 && trusted.check(plain, version === 4 ? 'ipv4' : 'ipv6');
+  };
+  // Proxies are few and ask for every request; strangers only push each other out.
+  const known = new Map<string, boolean>();
+  return (address) => {
+    let verdict = known.get(address);
+    if (verdict === undefined) {
+      verdict = check(address);
+      if (known.size >= 1000) known.clear();
+      known.set(address, verdict);
+    }
+    return verdict;
   };
 }

@@ -52,7 +52,7 @@ export function secretProblems(env: Env, { production }: { production: boolean }
 }
 
 const secretsOf = (env: Env): string[] =>
-  (env['GATEHOUSE_SECRETS'] ?? '')
+  (env.GATEHOUSE_SECRETS ?? '')
     .split(',')
     .map((secret) => secret.trim())
     .filter(Boolean);

@@ -15,9 +15,10 @@ export function answerPreflight(ctx: Context, methods: string): void {
 
 /** Lets scripts of this origin read the response, when the client registered the origin. Never with cookies. */
 export function allowOrigin(ctx: Context, allowedOrigins: readonly string[]): void {
-  ctx.vary('Origin');
   const origin = ctx.get('origin');
-  if (origin !== '' && allowedOrigins.includes(origin)) {
+  if (origin === '') return;
+  ctx.vary('Origin');
+  if (allowedOrigins.includes(origin)) {
     ctx.set('Access-Control-Allow-Origin', origin);
     ctx.set('Access-Control-Expose-Headers', 'WWW-Authenticate, Retry-After, X-Request-Id');
   }

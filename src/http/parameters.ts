@@ -27,11 +27,12 @@ export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer
       }
     });
     ctx.req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    ctx.req.on('error', (cause) =>
-      reject(new AppError('invalid_request', { public: 'the request body ended early', cause })),
-    );
-    // 'close' without 'end': the caller went away, nobody waits for the answer.
-    ctx.req.on('close', () => reject(new AppError('invalid_request', { public: 'the request body ended early' })));
+    // The caller went away in the middle; nobody waits for the answer.
+    const cut = (): void => {
+      if (!ctx.req.complete) reject(new AppError('invalid_request', { public: 'the request body ended early' }));
+    };
+    ctx.req.on('error', cut);
+    ctx.req.on('close', cut);
   });
 }
 

@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../kit/clock.ts';
 import { newId } from '../kit/ids.ts';
@@ -83,7 +82,8 @@ export function clientBehindProxies(header: string, isTrustedProxy: (address: st
 }
 
 export function addressGroup(ip: string): string {
-  if (!isIPv6(ip) || ip.startsWith('::ffff:')) return ip.replace(/^::ffff:/, '');
+  if (ip.startsWith('::ffff:')) return ip.slice(7);
+  if (!ip.includes(':')) return ip;
   const [head = '', tail] = ip.split('::');
   const left = head.split(':').filter(Boolean);
   const right = tail === undefined ? [] : tail.split(':').filter(Boolean);

@@ -61,7 +61,10 @@ function withoutCredentials(text: string): string {
     .replaceAll(/(insert into|update|select|delete from)\s[^\n]* - /gi, '$1 … - ');
 }
 
-/** JSON lines on standard output. */
+/** How long a line may wait for others to be written with it, in milliseconds. */
+const FLUSH_MS = 100;
+
+/** JSON lines on standard output, written many at a time: a system call for each would cost more than most requests. */
 export function createLog({ level, destination }: { level: string; destination?: DestinationStream }): Log {
   return pino(
     {
@@ -71,6 +74,19 @@ export function createLog({ level, destination }: { level: string; destination?:
       formatters: { level: (label) => ({ level: label }), log: (fields) => redacted(fields) },
       serializers: { err: describeError },
     },
-    destination ?? pino.destination({ fd: 1, sync: false }),
+    destination ?? standardOutput(),
   );
+}
+
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ fd: 1, sync: false, minLength: 4096 });
+  setInterval(() => output.flush(), FLUSH_MS).unref();
+  process.on('exit', () => {
+    try {
+      output.flushSync();
+    } catch {
+      // Not open yet, or its reader is gone: there is nowhere left to say so.
+    }
+  });
+  return output;
 }

@@ -35,10 +35,7 @@ const USUAL: Readonly<Record<ClientKind, Usual>> = {
 };
 
 /** A client of this kind, with what was given in place of the usual. Not checked yet: see clientProblems. */
-export function clientOfKind(
-  kind: ClientKind,
-  given: Partial<NewClient> & Pick<NewClient, 'id' | 'name'>,
-): NewClient {
+export function clientOfKind(kind: ClientKind, given: Partial<NewClient> & Pick<NewClient, 'id' | 'name'>): NewClient {
   const redirectUris = given.redirectUris ?? [];
   const byKey = given.jwks !== undefined && given.jwks.length > 0;
   return {

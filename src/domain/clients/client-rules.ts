@@ -1,4 +1,4 @@
-import { type Client, isClientId, isPublicClient } from './client.ts';
+import { type Client, GRANT_TYPES, isClientId, isPublicClient } from './client.ts';
 
 /** OpenID Connect scopes and what they mean to the person who is asked. */
 export const OPENID_SCOPES: Readonly<Record<string, string>> = {
@@ -60,6 +60,8 @@ export function clientProblems(client: Client): string[] {
   for (const uri of client.redirectUris) problems.push(...prefixed('redirectUris', redirectUriProblem(uri, client)));
   for (const uri of client.postLogoutRedirectUris)
     problems.push(...prefixed('postLogoutRedirectUris', redirectUriProblem(uri, client)));
+  for (const grant of client.grantTypes)
+    if (!GRANT_TYPES.includes(grant)) problems.push(`grantTypes: ${grant} is none of ${GRANT_TYPES.join(', ')}`);
   if (client.grantTypes.includes('refresh_token') && !codeFlow)
     problems.push('grantTypes: refresh_token comes with authorization_code');
   if (isPublicClient(client)) {
@@ -88,7 +90,7 @@ function jwksProblems(client: Client): string[] {
   for (const jwk of client.jwks) {
     if (PRIVATE_MEMBERS.some((member) => member in jwk)) problems.push('jwks: register the public key only');
     if (!['RSA', 'EC', 'OKP'].includes(jwk.kty)) problems.push(`jwks: key type ${String(jwk.kty)} is not supported`);
-    if (jwk.kty === 'RSA' && Buffer.from(String(jwk['n'] ?? ''), 'base64url').length < 256)
+    if (jwk.kty === 'RSA' && Buffer.from(String(jwk.n ?? ''), 'base64url').length < 256)
       problems.push('jwks: RSA keys need at least 2048 bits');
   }
   return problems;

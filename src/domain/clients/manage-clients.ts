@@ -10,6 +10,9 @@ import { clientProblems } from './client-rules.ts';
 import { issueSecret, rotateSecrets } from './client-secrets.ts';
 import type { ClientStore } from './client-store.ts';
 
+/** An old secret that never ends is no rotation. */
+const MAX_OVERLAP_SECONDS = 90 * 86_400;
+
 export type NewClient = Omit<Client, 'secrets' | 'createdAt' | 'updatedAt'>;
 export type ClientChange = Partial<Omit<Client, 'id' | 'secrets' | 'createdAt' | 'updatedAt' | 'authMethod'>>;
 
@@ -86,6 +89,11 @@ export function createManageClients({
       return client;
     },
     async rotateSecret(id, overlapSeconds) {
+      if (overlapSeconds > MAX_OVERLAP_SECONDS) {
+        throw new AppError('invalid_request', {
+          public: `overlapSeconds: use at most ${MAX_OVERLAP_SECONDS} (90 days)`,
+        });
+      }
       const before = await get(id);
       if (isPublicClient(before) || !usesSecret(before)) {
         throw new AppError('invalid_request', {

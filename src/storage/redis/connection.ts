@@ -26,7 +26,7 @@ const CONNECT_MS = 1000;
 const LONGEST_RETRY_MS = 2000;
 
 /** Waits for the first connection, and opens all the same when there is none: it comes by itself later. */
-export async function openRedis({ redisUrl, log, commandMs = 250 }: ConnectionInput): Promise<RedisConnection> {
+export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionInput): Promise<RedisConnection> {
   const redis = new Redis(redisUrl, {
     lazyConnect: true,
     connectTimeout: CONNECT_MS,

@@ -31,14 +31,17 @@ export interface Database extends Statements {
 }
 
 const ATTEMPTS = 4;
+/** Longer ago than this, the victim has waited for a lock rather than lost a deadlock: no second time. */
+const RETRY_MS = 1000;
 
-export function openDatabase({
-  dialect,
-  config,
-}: {
+interface DatabaseInput {
   dialect: Dialect;
   config: Knex.Config;
-}): Database & { knex: Knex } {
+  /** PostgreSQL: let the server keep the plans of our statements. */
+  prepared?: boolean;
+}
+
+export function openDatabase({ dialect, config, prepared = true }: DatabaseInput): Database & { knex: Knex } {
   const knex = createKnex(config);
   let statements = 0;
   knex.on('query', () => {
@@ -51,11 +54,12 @@ export function openDatabase({
   const direct = statementsOn(knex, dialect, nameOf);
 
   async function attempt<T>(work: () => Promise<T>): Promise<T> {
-    for (let tried = 1; ; tried += 1) {
+    for (let tried = 1, start = performance.now(); ; tried += 1) {
       try {
         return await work();
       } catch (error) {
-        if (tried === ATTEMPTS || classify(error) !== 'conflict') throw translate(error, failed);
+        const waited = performance.now() - start > RETRY_MS;
+        if (tried === ATTEMPTS || waited || classify(error) !== 'conflict') throw translate(error, failed);
         // Apart from one another, so that two victims do not meet again; the noise of a fine timer is enough for that.
         await delay(tried * 10 + ((performance.now() * 1000) % 20));
       }
