@@ -91,9 +91,8 @@ GATEHOUSE_SECRETS=…
 
 const HEAD = '| Name | Values | Default | Meaning |\n| --- | --- | --- | --- |';
 
-/** Which section a setting stands in: the first that matches. */
+/** Which section a setting stands in: the first that matches. The path of the metrics is for operators, not an endpoint. */
 const SECTIONS = [/_PATH_/, /_LIFETIME$|_GRACE$/, /_KEY_/, /^/] as const;
-// GATEHOUSE_METRICS_PATH is no endpoint for clients; neither does it match.
 const sectionOf = (name: string): RegExp | undefined => SECTIONS.find((section) => section.test(name));
 
 function row(name: string, schema: z.ZodType): string {

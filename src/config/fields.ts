@@ -19,10 +19,10 @@ export const duration = (byDefault: string, { min, max = 3650 * 86_400 }: { min:
       context.addIssue({ code: 'custom', message: `use a duration such as ${byDefault}, from ${min}s to ${max}s` });
       return z.NEVER;
     })
-    .meta({ values: `duration, ${inWords(min)} to ${inWords(max)}` });
+    .meta({ values: `duration, ${shortest(min)} to ${shortest(max)}` });
 
 /** In the largest unit that divides it. */
-function inWords(seconds: number): string {
+function shortest(seconds: number): string {
   const [unit, length] = Object.entries(UNITS).findLast(([, each]) => seconds >= each && seconds % each === 0) ?? [
     's',
     1,

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 
 /**
  * Authenticated encryption of what must be read back later. AES-256-GCM with a random 96-bit nonce.
@@ -19,7 +19,7 @@ export class SealError extends Error {
 
 interface WrappingKey {
   id: string;
-  key: Buffer;
+  key: KeyObject;
 }
 
 const derive = (secret: string | Buffer, info: string, length: number): Buffer =>
@@ -32,7 +32,7 @@ export function createSealer(secrets: readonly (string | Buffer)[]): Sealer {
   const ring = secrets.map((secret): WrappingKey => {
     if (secret.length < 32) throw new RangeError('a sealing secret needs at least 32 characters');
     // The id is derived apart from the key: it is stored in clear beside every ciphertext.
-    return { id: derive(secret, 'id', 6).toString('base64url'), key: derive(secret, 'seal', 32) };
+    return { id: derive(secret, 'id', 6).toString('base64url'), key: createSecretKey(derive(secret, 'seal', 32)) };
   });
   const [current] = ring;
   if (!current) throw new RangeError('a sealer needs at least one secret');

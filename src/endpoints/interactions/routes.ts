@@ -69,7 +69,9 @@ export function interactionRoutes({
       for (const item of Array.isArray(value) ? value : [value]) if (typeof item === 'string') query.append(name, item);
     }
     query.delete('login_hint');
-    query.set('prompt', 'login');
+    // The client's own wish to be consented anew stays.
+    const consent = query.get('prompt')?.split(' ').includes('consent');
+    query.set('prompt', consent ? 'login consent' : 'login');
     ctx.status = 303;
     ctx.redirect(`${authorizePath}?${query}`);
   }

@@ -28,8 +28,8 @@ export function createClientTokenIssuer({
     const exp = iat + resource.accessTokenLifetimeSeconds;
     if (resource.accessTokenFormat === 'opaque') {
       const value = `gat_${newSecret()}`;
-      const payload = { kind: 'ClientCredentials', clientId: client.id, aud: resource.identifier, scope, iat, exp };
-      await tokens.insert(codec.encode('ClientCredentials', value, payload, resource.accessTokenLifetimeSeconds));
+      const payload = { kind: 'AccessToken', clientId: client.id, aud: resource.identifier, scope, iat, exp };
+      await tokens.insert(codec.encode('AccessToken', value, payload, resource.accessTokenLifetimeSeconds));
       return value;
     }
     const key = keySet.signer('ES256');

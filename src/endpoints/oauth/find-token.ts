@@ -41,8 +41,8 @@ export function createFindToken({
   verifyAccessToken: VerifyAccessToken;
 }): FindToken {
   async function findOpaque(value: string): Promise<LiveToken | null> {
-    const kinds: TokenKind[] = value.startsWith('grt_') ? ['RefreshToken'] : ['AccessToken', 'ClientCredentials'];
-    const [record] = await tokens.findMany(kinds.map((kind) => ({ kind, id: codec.keyOf(kind, value) })));
+    const kind = value.startsWith('grt_') ? 'RefreshToken' : 'AccessToken';
+    const record = await tokens.find(kind, codec.keyOf(kind, value));
     if (!record || record.consumedAt !== null) return null;
     const payload = codec.decode(record, value);
     if (!(await grantLives(record, payload))) return null;

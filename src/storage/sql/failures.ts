@@ -129,21 +129,21 @@ const DRIVER_CODE = /^([0-9A-Z]{5}|(ER|SQLITE|PROTOCOL)_\w+|E[A-Z_]+)$/;
 function withoutValues(error: unknown, failed: WeakMap<object, string>): Error {
   if (!(error instanceof Error)) return new DatabaseError('unknown', 'the database failed without a reason');
   const { name, message, code, errno, table, column, constraint } = error as DriverError;
-  const text = code === undefined ? undefined : String(code);
-  if (text === undefined || !DRIVER_CODE.test(text)) {
-    // Not from a database server: the pool, the driver or our own code. These have no values.
-    return name === 'KnexTimeoutError' || UNAVAILABLE_MESSAGE.test(message)
-      ? new DatabaseError('timeout', message)
-      : error;
-  }
+  const statement = failed.get(error);
+  const known = code !== undefined && DRIVER_CODE.test(String(code));
+  const harmless = name === 'KnexTimeoutError' || (!known && errno === undefined && UNAVAILABLE_MESSAGE.test(message));
+  // Neither a statement's nor the pool's: our own code threw it inside a transaction.
+  if (statement === undefined && !known && !harmless) return error;
+
   const facts = [
-    text,
+    known ? String(code) : undefined,
     errno,
+    // The driver's own words, where no server had a say in them.
+    harmless ? message : undefined,
     table && `table ${table}`,
     column && `column ${column}`,
     constraint && `constraint ${constraint}`,
   ];
-  const statement = failed.get(error);
   const subject = statement === undefined ? 'the database failed' : `"${statement.slice(0, 80)}" failed`;
-  return new DatabaseError(text, `${subject} (${facts.filter(Boolean).join(', ')})`);
+  return new DatabaseError(known ? String(code) : 'unknown', `${subject} (${facts.filter(Boolean).join(', ')})`);
 }

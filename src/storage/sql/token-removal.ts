@@ -1,55 +1,71 @@
-import type { Database, Statements } from './database.ts';
-import { marks } from './database.ts';
+import { type Database, marks, type Statements } from './database.ts';
 
 type Owner = 'account_id' | 'client_id';
 
-interface GrantRow {
+interface OwnedRow {
+  kind: string;
+  id: string;
   grant_id: string | null;
 }
+
+/**
+ * Records removed together. An account has fewer, so that its removal is one step; a client may have a million, which
+ * no time limit would let pass in one.
+ */
+const BATCH = 1000;
 
 /**
  * Removes every record of an account or client, and what hangs on its grants under another or no owner. Returns the
  * ids of those grants.
  */
 export async function removeByOwner(database: Database, owner: Owner, value: string): Promise<string[]> {
+  const grants = new Set<string>();
+  for (;;) {
+    const removed = await removeBatch(database, owner, value);
+    for (const { grant_id } of removed) if (grant_id !== null) grants.add(grant_id);
+    if (removed.length < BATCH) return [...grants];
+  }
+}
+
+function removeBatch(database: Database, owner: Owner, value: string): Promise<Pick<OwnedRow, 'grant_id'>[]> {
   switch (database.dialect) {
-    case 'postgres': {
-      const sql =
-        `with grants as materialized (select distinct grant_id from token_records where ${owner} = ? and grant_id is not null), ` +
-        `own as (delete from token_records where ${owner} = ?), ` +
-        'hanging as (delete from token_records using grants where token_records.grant_id = grants.grant_id ' +
-        `and token_records.${owner} is distinct from ?) ` +
-        'select grant_id from grants';
-      return grantIds(await database.rows<GrantRow>(sql, [value, value, value]));
-    }
+    case 'postgres':
+      return database.rows(
+        `with owned as (select kind, id from token_records where ${owner} = ? limit ${BATCH} for update), ` +
+          'own as (delete from token_records using owned ' +
+          'where token_records.kind = owned.kind and token_records.id = owned.id returning grant_id), ' +
+          'hanging as (delete from token_records using (select distinct grant_id from own) as grants ' +
+          `where token_records.grant_id = grants.grant_id and token_records.${owner} is distinct from ?) ` +
+          'select grant_id from own',
+        [value, value],
+      );
     case 'sqlite':
       return database.transaction(async (tx) => {
-        const sql = `delete from token_records where ${owner} = ? returning grant_id`;
-        const grants = grantIds(await tx.rows<GrantRow>(sql, [value]));
-        await removeGrants(tx, grants);
-        return grants;
+        const owned = `select rowid from token_records where ${owner} = ? limit ${BATCH}`;
+        const sql = `delete from token_records where rowid in (${owned}) returning grant_id`;
+        const removed = await tx.rows<OwnedRow>(sql, [value]);
+        await removeHanging(tx, removed);
+        return removed;
       });
     case 'mariadb':
       return database.transaction(async (tx) => {
-        const sql = `select distinct grant_id from token_records where ${owner} = ? for update`;
-        const grants = grantIds(await tx.rows<GrantRow>(sql, [value]));
-        await tx.affected(`delete from token_records where ${owner} = ?`, [value]);
-        await removeGrants(tx, grants);
-        return grants;
+        const sql = `select kind, id, grant_id from token_records where ${owner} = ? limit ${BATCH} for update`;
+        const owned = await tx.rows<OwnedRow>(sql, [value]);
+        for (const kind of new Set(owned.map((row) => row.kind))) {
+          const ids = owned.filter((row) => row.kind === kind).map((row) => row.id);
+          await tx.affected(`delete from token_records where kind = ? and id in (${marks(ids.length)})`, [
+            kind,
+            ...ids,
+          ]);
+        }
+        await removeHanging(tx, owned);
+        return owned;
       });
   }
 }
 
-const grantIds = (rows: readonly GrantRow[]): string[] => [
-  ...new Set(rows.flatMap(({ grant_id }) => (grant_id === null ? [] : [grant_id]))),
-];
-
-/** Under SQLite's oldest limit of bound values in one statement. */
-const MOST_GRANTS = 500;
-
-async function removeGrants(tx: Statements, grants: readonly string[]): Promise<void> {
-  for (let from = 0; from < grants.length; from += MOST_GRANTS) {
-    const some = grants.slice(from, from + MOST_GRANTS);
-    await tx.affected(`delete from token_records where grant_id in (${marks(some.length)})`, some);
-  }
+async function removeHanging(tx: Statements, removed: readonly OwnedRow[]): Promise<void> {
+  const grants = [...new Set(removed.flatMap(({ grant_id }) => (grant_id === null ? [] : [grant_id])))];
+  if (grants.length === 0) return;
+  await tx.affected(`delete from token_records where grant_id in (${marks(grants.length)})`, grants);
 }
