@@ -25,6 +25,11 @@ export function createEnginePages({
       out: { error: string; error_description?: string },
       cause: Error,
     ): Promise<void> {
+      // An API, whatever it says it accepts.
+      if (ctx.oidc.route === 'userinfo') {
+        ctx.body = out;
+        return;
+      }
       const code = cause.name === 'SessionNotFound' ? 'session_not_found' : pageCode(out.error);
       const says =
         code === 'invalid_authorization' && out.error_description ? { public: sentence(out.error_description) } : {};

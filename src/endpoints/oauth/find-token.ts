@@ -5,8 +5,8 @@ import type { Clock } from '../../kit/clock.ts';
 import type { VerifyAccessToken } from './access-token.ts';
 import type { EnginePayload, TokenCodec } from './token-codec.ts';
 
-/** A token of this server, live at this moment. Times are seconds since the epoch. */
-export interface LiveToken {
+/** A token of this server that nothing has ended yet. Times are seconds since the epoch. */
+export interface FoundToken {
   use: 'access_token' | 'refresh_token';
   clientId: string;
   /** The account, or the client itself for a client's own token. */
@@ -17,12 +17,14 @@ export interface LiveToken {
   expiresAt: number;
   jti: string | undefined;
   grantId: string | undefined;
+  /** A refresh token that was rotated: no longer good for anything but to name its grant. */
+  used: boolean;
   /** How to revoke it. */
   stored: { kind: TokenKind; id: string } | { revokedTokenId: string };
 }
 
-/** Finds any token by its value and checks everything that could have ended it. Null when it is not live. */
-export type FindToken = (value: string) => Promise<LiveToken | null>;
+/** Finds any token by its value and checks everything that could have ended it. Null when something did. */
+export type FindToken = (value: string) => Promise<FoundToken | null>;
 
 const OPAQUE = /^g[ar]t_[A-Za-z0-9_-]{43}$/;
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
@@ -40,10 +42,10 @@ export function createFindToken({
   findClient: (id: string) => Promise<Client | null>;
   verifyAccessToken: VerifyAccessToken;
 }): FindToken {
-  async function findOpaque(value: string): Promise<LiveToken | null> {
+  async function findOpaque(value: string): Promise<FoundToken | null> {
     const kind = value.startsWith('grt_') ? 'RefreshToken' : 'AccessToken';
     const record = await tokens.find(kind, codec.keyOf(kind, value));
-    if (!record || record.consumedAt !== null) return null;
+    if (!record) return null;
     const payload = codec.decode(record, value);
     if (!(await grantLives(record, payload))) return null;
     return {
@@ -56,6 +58,7 @@ export function createFindToken({
       expiresAt: payload.exp ?? 0,
       jti: undefined,
       grantId: payload.grantId,
+      used: record.consumedAt !== null,
       stored: { kind: record.kind, id: record.id },
     };
   }
@@ -73,7 +76,7 @@ export function createFindToken({
     return grant !== null && live(grant) && (sessions === null || sessions.some(live));
   }
 
-  async function findJwt(value: string): Promise<LiveToken | null> {
+  async function findJwt(value: string): Promise<FoundToken | null> {
     const claims = await verifyAccessToken(value);
     if (!claims) return null;
     const { sub = '', jti = '', scope, aud, iat, exp = 0, client_id: clientId, gid } = claims;
@@ -95,6 +98,7 @@ export function createFindToken({
       expiresAt: exp,
       jti,
       grantId: gid as string | undefined,
+      used: false,
       stored: { revokedTokenId },
     };
   }

@@ -30,7 +30,7 @@ export function createIntrospection({
     }
     const token = await findToken(required(parameters, 'token'));
     const audience = token?.audience === undefined ? null : await findResource(token.audience);
-    if (!token || (token.clientId !== caller.id && audience?.clientId !== caller.id)) {
+    if (!token || token.used || (token.clientId !== caller.id && audience?.clientId !== caller.id)) {
       ctx.body = { active: false };
       return;
     }

@@ -6,7 +6,7 @@ import { readParameters, required } from '../../http/parameters.ts';
 import { factsOf } from '../../http/request-context.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { AuthenticateClient } from './client-authentication.ts';
-import type { FindToken, LiveToken } from './find-token.ts';
+import type { FindToken, FoundToken } from './find-token.ts';
 import type { TokenCodec } from './token-codec.ts';
 
 /**
@@ -28,7 +28,7 @@ export function createRevocation({
   audit: RecordAudit;
   clock: Clock;
 }): (ctx: Context) => Promise<void> {
-  async function revoke(token: LiveToken): Promise<void> {
+  async function revoke(token: FoundToken): Promise<void> {
     if (token.use === 'refresh_token' && token.grantId !== undefined) {
       await tokens.removeByGrant(token.grantId, codec.keyOf('Grant', token.grantId));
     } else if ('kind' in token.stored) {
