@@ -1,7 +1,8 @@
-import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { type JWTPayload, jwtVerify } from 'jose';
 import type { Client } from '../../domain/clients/client.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
+import { signJwt } from '../../domain/signing-keys/sign-jwt.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { newSecret } from '../../kit/ids.ts';
@@ -32,16 +33,16 @@ export function createClientTokenIssuer({
       await tokens.insert(codec.encode('AccessToken', value, payload, resource.accessTokenLifetimeSeconds));
       return value;
     }
-    const key = keySet.signer('ES256');
-    return new SignJWT({ client_id: client.id, scope })
-      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
-      .setIssuer(issuer)
-      .setSubject(client.id)
-      .setAudience(resource.identifier)
-      .setIssuedAt(iat)
-      .setExpirationTime(exp)
-      .setJti(newSecret())
-      .sign(key.privateKey);
+    return signJwt(keySet.signer('ES256'), 'at+jwt', {
+      iss: issuer,
+      sub: client.id,
+      aud: resource.identifier,
+      client_id: client.id,
+      scope,
+      iat,
+      exp,
+      jti: newSecret(),
+    });
   };
 }
 

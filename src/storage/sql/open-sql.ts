@@ -30,7 +30,7 @@ export type SqlStores = Omit<Stores, 'messages' | 'counters' | typeof Symbol.asy
   close(): Promise<void>;
 };
 
-export function openSql({ databaseUrl, log, poolSize, timeouts }: SqlInput): SqlStores {
+export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput): SqlStores {
   const dialect = dialectOf(databaseUrl);
   if (dialect === 'sqlite') createSqliteFile(sqliteFilename(databaseUrl));
 
@@ -40,7 +40,12 @@ export function openSql({ databaseUrl, log, poolSize, timeouts }: SqlInput): Sql
     // Each failed request is logged by whoever answers it.
     log: (message: unknown) => log.debug({ detail: String(message) }, 'knex'),
   };
-  const limits = { ...SQL_TIMEOUTS, ...timeouts };
+  const limits: SqlTimeouts = {
+    connectMs: timeouts.connectMs ?? SQL_TIMEOUTS.connectMs,
+    acquireMs: timeouts.acquireMs ?? SQL_TIMEOUTS.acquireMs,
+    statementMs: timeouts.statementMs ?? SQL_TIMEOUTS.statementMs,
+    lockMs: timeouts.lockMs ?? SQL_TIMEOUTS.lockMs,
+  };
   const database = openDatabase({
     dialect,
     config: knexConfig({ ...settings, timeouts: limits }),
