@@ -46,6 +46,9 @@ export function reportFailure(error: unknown, running: Command | null): number {
     );
   } else if (error instanceof AppError) {
     say(...problemsOf(error).map((problem) => `error: ${problem}`), nextStep(error, running) ?? usage);
+  } else if (error instanceof Error && 'syscall' in error) {
+    // A file that cannot be written, a name that does not resolve: the message says which.
+    say(`error: ${error.message}`, 'See what gatehouse doctor finds.');
   } else {
     say(
       error instanceof Error ? (error.stack ?? error.message) : String(error),

@@ -260,6 +260,8 @@ function crossChecks(
   if (!/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(settings.DATABASE_URL)) {
     problems.push('DATABASE_URL: starts with sqlite:, postgres:// or mysql://');
   }
+  // SQLite takes no name for a database that is gone when it is closed.
+  if (/^sqlite:(\/\/)?$/.test(settings.DATABASE_URL)) problems.push('DATABASE_URL: name the file after sqlite:');
   if (settings.REDIS_URL && !/^rediss?:\/\//.test(settings.REDIS_URL))
     problems.push('REDIS_URL: starts with redis:// or rediss://');
   for (const proxy of settings.GATEHOUSE_TRUSTED_PROXIES) {

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
+import createKnex from 'knex';
 import type { Stores } from '../../src/storage/stores.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { requirePart } from '../support/requirements.ts';
@@ -36,6 +38,30 @@ describe('storage on MariaDB', () => {
   });
 
   describe('in an outage', () => {
+    it('fails as unavailable when a lock is held for too long, without the values', async () => {
+      const record = tokenRecord('RefreshToken');
+      await stores.tokens.insert(record);
+      const knex = createKnex({ client: 'mysql2', connection: databaseUrl });
+      // MariaDB counts lock waits in whole seconds: here the statement's own limit comes first, there the lock's.
+      for (const timeouts of [{ statementMs: 300 }, { statementMs: 3000, lockMs: 1000 }]) {
+        const impatient = await openStores({ databaseUrl, timeouts });
+        try {
+          await knex.transaction(async (trx) => {
+            await trx.raw('select 1 from token_records where id = ? for update', [record.id]);
+            const failure = await failureOf(impatient.tokens.consume('RefreshToken', record.id, 1));
+            expect(failure.name).to.equal('StoreUnavailableError');
+            expect(inspect(failure))
+              .to.match(/1969|1205/)
+              .and.not.include(record.id);
+          });
+        } finally {
+          await impatient[Symbol.asyncDispose]();
+        }
+      }
+      await knex.destroy();
+      expect(await stores.tokens.consume('RefreshToken', record.id, 1)).to.equal(true);
+    });
+
     it('fails as unavailable while the server is down, and works again without a restart of ours', async () => {
       try {
         await server.kill('SIGTERM');

@@ -29,6 +29,8 @@ describe('storage on Redis', () => {
     connection = await openRedis({ redisUrl: server.url, log: silentLog() });
     tokens = createRedisTokenStore({ connection, clock: systemClock });
     inspector = new Redis(server.url);
+    // Outages are part of these tests.
+    inspector.on('error', () => {});
   });
   after(async () => {
     await connection?.close();
@@ -143,7 +145,7 @@ describe('storage on Redis', () => {
         await here.publish('another', 'c');
         await recoveryMs(2000, async () => expect(heard.sort()).to.deep.equal(['here a b', 'there a b']));
 
-        await connection.run((redis) => redis.client('KILL', 'TYPE', 'pubsub'));
+        await inspector.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
         await recoveryMs(5000, async () => {
           expect(await inspector.pubsub('NUMSUB', 'gh:m:topic')).to.deep.equal(['gh:m:topic', 2]);
         });
@@ -171,10 +173,10 @@ describe('storage on Redis', () => {
       try {
         const start = performance.now();
         await expectUnavailable(store.find('AccessToken', record.id), 'redis');
-        expect(performance.now() - start).to.be.below(200);
+        expect(performance.now() - start).to.be.below(400);
         const later = performance.now();
         await parallel(20, () => expectUnavailable(store.insert(tokenRecord('AccessToken')), 'redis'));
-        expect(performance.now() - later).to.be.below(300);
+        expect(performance.now() - later).to.be.below(600);
         // Longer than the socket may be silent, so that the connection is made anew.
         await new Promise((resolve) => setTimeout(resolve, 1200));
       } finally {
@@ -193,7 +195,7 @@ describe('storage on Redis', () => {
         await recoveryMs(1000, () => expectUnavailable(store.find('AccessToken', 'x'), 'redis'));
         const start = performance.now();
         await parallel(50, () => expectUnavailable(store.find('AccessToken', 'x'), 'redis'));
-        expect(performance.now() - start).to.be.below(100);
+        expect(performance.now() - start).to.be.below(400);
         await new Promise((resolve) => setTimeout(resolve, 700));
       } finally {
         await server.restart();

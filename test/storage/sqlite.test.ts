@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import createKnex from 'knex';
 import { newId } from '../../src/kit/ids.ts';
 import type { Stores } from '../../src/storage/stores.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { everySuite } from './every-suite.ts';
+import { failureOf } from './failure-of.ts';
 import { openStores } from './open-stores.ts';
 
 describe('storage on SQLite in memory', () => {
@@ -60,10 +62,44 @@ describe('storage in a SQLite file', () => {
     }
   });
 
+  it('waits for another process that writes, instead of failing', async () => {
+    const knex = createKnex({
+      client: 'sqlite3',
+      connection: databaseUrl.replace('sqlite:', ''),
+      useNullAsDefault: true,
+    });
+    try {
+      const record = tokenRecord('RefreshToken');
+      await stores.tokens.insert(record);
+      await knex.raw('begin immediate');
+      let done = false;
+      const consume = { kind: record.kind, id: record.id, atMs: 1 };
+      const waiting = stores.tokens.commit({ consume, inserts: [tokenRecord('Grant')] }).finally(() => {
+        done = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(done).to.equal(false);
+      await knex.raw('commit');
+      expect(await waiting).to.equal(true);
+    } finally {
+      await knex.destroy();
+    }
+  });
+
+  it('refuses a value of the wrong type, without repeating it', async () => {
+    const wrong = { ...tokenRecord('Grant'), createdAt: 'secret' as unknown as number };
+    const failure = await failureOf(stores.tokens.insert(wrong));
+    expect(failure.name).to.equal('DatabaseError');
+    expect(`${failure.stack}${JSON.stringify(failure)}`)
+      .to.include('SQLITE_CONSTRAINT')
+      .and.not.include('secret');
+  });
+
   it('keeps what was written when it is opened again', async () => {
     const record = tokenRecord('Grant');
     await stores.tokens.insert(record);
     await stores[Symbol.asyncDispose]();
+    expect(readdirSync(join(folder, 'data')), 'an orderly end leaves no log').to.deep.equal(['gatehouse.sqlite']);
     stores = await openStores({ databaseUrl });
     expect(await stores.tokens.find('Grant', record.id)).to.deep.equal(record);
   });

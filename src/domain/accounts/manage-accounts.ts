@@ -2,6 +2,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { RecordAudit } from '../audit/audit.ts';
+import { isDisplayName } from '../clients/client-rules.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { type Account, normalizeEmail } from './account.ts';
 import type { AccountStore } from './account-store.ts';
@@ -54,6 +55,11 @@ export function createManageAccounts({
       const nowMs = clock.nowMs();
       if (!normalizeEmail(email))
         throw new AppError('invalid_request', { public: 'email: this is not an email address.' });
+      for (const [field, value] of Object.entries({ givenName, familyName })) {
+        if (value !== null && !isDisplayName(value)) {
+          throw new AppError('invalid_request', { public: `${field}: use 1 to 120 printable characters.` });
+        }
+      }
       if (password !== null) checkPassword(password, email);
       const account: Account = {
         id: newId('acc'),

@@ -8,6 +8,10 @@ export const OPENID_SCOPES: Readonly<Record<string, string>> = {
   offline_access: 'Keep its access after you sign out here',
 };
 
+/** A name fit for a page: not empty, not endless, and without control characters, which some databases refuse too. */
+export const isDisplayName = (text: string): boolean =>
+  text.trim() !== '' && text.length <= 120 && !/\p{Cc}/u.test(text);
+
 /** RFC 6749 appendix A.4. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 export const isScopeName = (value: string): boolean => SCOPE.test(value);
@@ -52,7 +56,7 @@ export function clientProblems(client: Client): string[] {
   if (!isClientId(client.id)) problems.push('id: use 1 to 64 of A-Z a-z 0-9 . _ -');
   // The `sub` of a client's own token is its id; an account id there would pass for a user (RFC 9700 4.15).
   if (client.id.startsWith('acc_')) problems.push('id: must not look like an account id');
-  if (client.name.trim() === '' || client.name.length > 120) problems.push('name: use 1 to 120 characters');
+  if (!isDisplayName(client.name)) problems.push('name: use 1 to 120 printable characters');
   if (codeFlow && client.redirectUris.length === 0)
     problems.push('redirectUris: the authorization code grant needs at least one');
   if (!codeFlow && client.redirectUris.length > 0)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { RecordAudit } from '../audit/audit.ts';
-import { isScopeName, OPENID_SCOPES } from '../clients/client-rules.ts';
+import { isDisplayName, isScopeName, OPENID_SCOPES } from '../clients/client-rules.ts';
 import type { ManageClients } from '../clients/manage-clients.ts';
 import { isResourceIdentifier, type ResourceServer } from './resource-server.ts';
 import type { ResourceServerStore } from './resource-server-store.ts';
@@ -69,12 +69,12 @@ export function createManageResources({
 function resourceProblems(input: Omit<ResourceServer, 'createdAt'>): string[] {
   const problems: string[] = [];
   if (!isResourceIdentifier(input.identifier)) problems.push('identifier: use an absolute URI without a fragment');
-  if (input.name.trim() === '' || input.name.length > 120) problems.push('name: use 1 to 120 characters');
+  if (!isDisplayName(input.name)) problems.push('name: use 1 to 120 printable characters');
   if (input.scopes.length === 0) problems.push('scopes: name at least one');
   for (const { name, description } of input.scopes) {
     if (!isScopeName(name)) problems.push(`scopes: ${name} is not a scope name`);
     if (name in OPENID_SCOPES) problems.push(`scopes: ${name} belongs to OpenID Connect`);
-    if (description.trim() === '') problems.push(`scopes: ${name} needs words that an end user understands`);
+    if (!isDisplayName(description)) problems.push(`scopes: ${name} needs words that an end user understands`);
   }
   if (input.accessTokenLifetimeSeconds < 60 || input.accessTokenLifetimeSeconds > 3600) {
     problems.push('accessTokenLifetimeSeconds: use 60 to 3600');

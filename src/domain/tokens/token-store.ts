@@ -3,12 +3,14 @@ import type { TokenKind, TokenRecord } from './token-record.ts';
 /**
  * One generic record store for everything the OAuth engine persists. Backends: SQL (all kinds), Redis (short-lived kinds).
  * Expired records may still be returned: whoever reads decides with its clock; `purge` removes them later.
- * Every method is atomic. All throw StoreUnavailableError when the store cannot be reached, and then changed nothing.
+ * Methods on one record are atomic. Those that remove many work through them in order, SQL before Redis, so that what could
+ * mint a token goes first; called again after a failure they finish the rest. All throw StoreUnavailableError when the store
+ * cannot be reached; only when it went away at the very end may the change have happened.
  */
 export interface TokenStore {
   /** Insert-if-absent. False when (kind, id) exists already, expired or not; the stored record is then untouched. */
   insert(record: TokenRecord): Promise<boolean>;
-  /** Insert or replace payload, references and expiry. Never clears `consumedAt` or `receipt` of an existing record. */
+  /** Insert, or replace payload, references and expiry; `createdAt`, `consumedAt` and `receipt` of an existing record stay. */
   save(record: TokenRecord): Promise<void>;
   find(kind: TokenKind, id: string): Promise<TokenRecord | null>;
   /** Several lookups in one statement; the result has the found ones only, in any order. */
@@ -20,7 +22,7 @@ export interface TokenStore {
   consume(kind: TokenKind, id: string, atMs: number): Promise<boolean>;
   /** False when there was nothing to remove, so exactly one of several concurrent removers is told true. */
   remove(kind: TokenKind, id: string): Promise<boolean>;
-  /** Removes every record of the grant, the Grant itself included when `grantKey` (its digest) is given. */
+  /** Removes every record of the grant; the Grant itself only when `grantKey` (its digest) is given. */
   removeByGrant(grantId: string, grantKey?: string): Promise<void>;
   /** Removes every record of the account: sessions, grants and all that hangs on them. Returns the ids of its grants. */
   removeByAccount(accountId: string): Promise<string[]>;
@@ -33,7 +35,7 @@ export interface TokenStore {
 export interface DurableTokenStore extends TokenStore {
   /**
    * Atomically consumes `consume` (when given) and inserts `inserts`. False when the record was used before or is gone:
-   * then nothing was inserted. `receipt` is stored on the consumed record.
+   * then nothing was inserted. `receipt` is stored on the consumed record. Throws when the id of an insert exists.
    */
   commit(change: TokenCommit): Promise<boolean>;
   /** Drops receipts of records consumed before `beforeMs`, at most `limit`; returns how many. */

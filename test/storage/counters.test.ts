@@ -1,0 +1,43 @@
+import { expect } from 'chai';
+import { newId } from '../../src/kit/ids.ts';
+import type { Stores } from '../../src/storage/stores.ts';
+import { tokenRecord } from '../conformance/token-records.ts';
+import { openStores } from './open-stores.ts';
+
+describe('storage counters', () => {
+  let stores: Stores;
+  before(async () => {
+    stores = await openStores({ databaseUrl: 'sqlite::memory:' });
+  });
+  after(() => stores[Symbol.asyncDispose]());
+
+  const statements = async (work: () => Promise<unknown>): Promise<number> => {
+    const before = stores.counters.sqlStatements();
+    await work();
+    return stores.counters.sqlStatements() - before;
+  };
+
+  it('count one statement for one', async () => {
+    const record = tokenRecord('RefreshToken');
+    expect(await statements(() => stores.tokens.insert(record))).to.equal(1);
+    expect(await statements(() => stores.tokens.find('RefreshToken', record.id))).to.equal(1);
+    expect(await statements(() => stores.tokens.findMany([record, tokenRecord('Grant')]))).to.equal(1);
+    expect(await statements(() => stores.tokens.save(record))).to.equal(1);
+    expect(await statements(() => stores.throttle.hit(newId('key'), 1, 1))).to.equal(1);
+    expect(
+      await statements(() => stores.tokens.commit({ inserts: [tokenRecord('Grant'), tokenRecord('Grant')] })),
+    ).to.equal(1);
+  });
+
+  it('count BEGIN and COMMIT', async () => {
+    const record = tokenRecord('RefreshToken');
+    await stores.tokens.insert(record);
+    const consume = { kind: record.kind, id: record.id, atMs: 1 };
+    const commit = () => stores.tokens.commit({ consume, inserts: [tokenRecord('RefreshToken')] });
+    expect(await statements(commit)).to.equal(4);
+  });
+
+  it('count no Redis where there is none', () => {
+    expect(stores.counters.redisRoundTrips()).to.equal(0);
+  });
+});
