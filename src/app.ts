@@ -97,6 +97,7 @@ export function createApp(services: Services, { version }: { version: string }):
     lifetimes,
     clock,
     keySet,
+    basePath,
     cookieKeys,
     adapter: createAdapterFactory({ tokens, codec, clock, findClient }),
     accounts,
@@ -108,7 +109,7 @@ export function createApp(services: Services, { version }: { version: string }):
 
   async function followKeys(): Promise<void> {
     try {
-      if (await keySet.refresh()) engine.rebuild();
+      await keySet.refresh();
     } catch (err) {
       log.warn({ err }, 'signing keys could not be read; the ones known stay in use');
     }
@@ -124,7 +125,6 @@ export function createApp(services: Services, { version }: { version: string }):
   const receiptDigester = createDigester(dataKeys.seal);
   const oauth = oauthRoutes({
     paths,
-    basePath,
     engine,
     keySet,
     writePage,

@@ -44,8 +44,8 @@ export function errorHandler({
       const { requestId } = factsOf(ctx);
       const { status } = error.entry;
       if (status >= 500)
-        log.error({ requestId, code: error.code, err: error.cause ?? error }, error.internal ?? error.message);
-      else if (error.internal) log.info({ requestId, code: error.code, reason: error.internal }, 'refused');
+        log.error({ requestId, error: error.code, err: error.cause ?? error }, error.internal ?? error.message);
+      else if (error.internal) log.info({ requestId, error: error.code, reason: error.internal }, 'refused');
       for (const [name, value] of Object.entries(error.headers)) ctx.set(name, value);
       if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));
       write(ctx, error);

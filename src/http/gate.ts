@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { AppError } from '../kit/errors.ts';
 import { factsOf } from './request-context.ts';
 
@@ -14,6 +14,7 @@ export function gate({ issuer, enforceHttps }: { issuer: string; enforceHttps: b
   const defaultPort = protocol === 'https:' ? '443' : '80';
   const accepted = new Set([host, port === '' ? `${host}:${defaultPort}` : host]);
   return (ctx, next) => {
+    toOriginForm(ctx, accepted);
     if (OPEN_PATHS.has(ctx.path)) return next();
     const asked = (ctx.req.headers.host ?? '').toLowerCase();
     if (!accepted.has(asked)) {
@@ -22,4 +23,18 @@ export function gate({ issuer, enforceHttps }: { issuer: string; enforceHttps: b
     if (enforceHttps && !factsOf(ctx).encrypted) throw new AppError('https_required');
     return next();
   };
+}
+
+/**
+ * A request target may be absolute (RFC 9112 3.2.2), and then it overrules the Host header for whoever builds URLs from it.
+ * For our own host it becomes a plain path; for another it is refused.
+ */
+function toOriginForm(ctx: Context, accepted: ReadonlySet<string>): void {
+  const target = ctx.req.url ?? '';
+  if (target.startsWith('/')) return;
+  const url = URL.parse(target);
+  if (!url || !accepted.has(url.host)) throw new AppError('misdirected_host');
+  ctx.url = `${url.pathname}${url.search}`;
+  ctx.originalUrl = ctx.url;
+  ctx.request.originalUrl = ctx.url;
 }

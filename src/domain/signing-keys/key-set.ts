@@ -9,8 +9,10 @@ export interface KeySet {
   all(): readonly LoadedSigningKey[];
   signer(algorithm: SigningAlgorithm): LoadedSigningKey;
   byKid(kid: string): LoadedSigningKey | undefined;
-  /** Reads the store again; true when something changed. */
-  refresh(): Promise<boolean>;
+  /** Changes whenever the keys do, so that whoever built something from them can tell. */
+  version(): string;
+  /** Reads the store again. */
+  refresh(): Promise<void>;
 }
 
 const ORDER = { active: 0, published: 1, retired: 2 } as const;
@@ -20,18 +22,18 @@ export async function loadKeySet({ store, sealer }: { store: SigningKeyStore; se
   let keys: readonly LoadedSigningKey[] = [];
   let version = '';
 
-  async function refresh(): Promise<boolean> {
+  async function refresh(): Promise<void> {
     const rows = await store.list();
     const seen = rows.map((row) => `${row.kid}:${row.state}`).join(' ');
-    if (seen === version) return false;
+    if (seen === version) return;
     keys = rows.map((row) => loadSigningKey(row, sealer)).sort((a, b) => ORDER[a.state] - ORDER[b.state]);
     version = seen;
-    return true;
   }
 
   await refresh();
   return {
     all: () => keys,
+    version: () => version,
     signer(algorithm) {
       const key = keys.find((candidate) => candidate.algorithm === algorithm && candidate.state === 'active');
       if (!key) throw new Error(`there is no active ${algorithm} signing key`);

@@ -1,6 +1,7 @@
 import { type JWTPayload, jwtVerify } from 'jose';
 import type { Client } from '../../domain/clients/client.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
+import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { signJwt } from '../../domain/signing-keys/sign-jwt.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
@@ -46,6 +47,8 @@ export function createClientTokenIssuer({
   };
 }
 
+const UNKNOWN_KID_MS = 1000;
+
 /** Verifies a JWT access token of this server. Null for anything else, whatever is wrong with it. */
 export type VerifyAccessToken = (token: string) => Promise<JWTPayload | null>;
 
@@ -58,6 +61,16 @@ export function createAccessTokenVerifier({
   keySet: KeySet;
   clock: Clock;
 }): VerifyAccessToken {
+  let lookedAtMs = 0;
+
+  /** Asks the store for an unknown key, once a second at most: anyone can make up a kid. */
+  async function lookAgain(kid: string): Promise<LoadedSigningKey | undefined> {
+    if (clock.nowMs() - lookedAtMs < UNKNOWN_KID_MS) return undefined;
+    lookedAtMs = clock.nowMs();
+    await keySet.refresh();
+    return keySet.byKid(kid);
+  }
+
   return async (token) => {
     try {
       const { payload } = await jwtVerify(
@@ -65,7 +78,7 @@ export function createAccessTokenVerifier({
         async ({ kid, alg }) => {
           if (kid === undefined) throw new Error('kid is missing');
           // Another process may have rotated just now.
-          const key = keySet.byKid(kid) ?? ((await keySet.refresh()) ? keySet.byKid(kid) : undefined);
+          const key = keySet.byKid(kid) ?? (await lookAgain(kid));
           if (!key || key.algorithm !== alg) throw new Error('unknown key');
           return key.publicKey;
         },

@@ -10,6 +10,10 @@ import type { TokenUnit } from './token-unit.ts';
 /** The unit of work of the token request under way, if any. */
 const currentUnit = (): TokenUnit | undefined => Provider.ctx?.['state']['tokenUnit'] as TokenUnit | undefined;
 
+const isSigningOut = (): boolean => Provider.ctx?.oidc.route === 'end_session_confirm';
+
+type Authorizations = Record<string, { grantId?: string }>;
+
 /** The engine's storage, by model name. Every guarantee the engine lacks (atomicity, digests) is made here or below. */
 export function createAdapterFactory({
   tokens,
@@ -24,6 +28,28 @@ export function createAdapterFactory({
 }): (model: string) => Adapter {
   return (model) => (model === 'Client' ? clientAdapter(findClient) : tokenAdapter(model as TokenKind));
 
+  /**
+   * All sessions of one sign-in as one: two tabs that finish at once leave two records with one uid, and neither may lose
+   * what the other was given. Per client the newest entry that has a grant counts.
+   */
+  async function siblings(uid: string): Promise<EnginePayload | undefined> {
+    const [newest, ...older] = (await tokens.findByUid(uid)).map((record) => codec.decode(record));
+    if (!newest) return undefined;
+    const authorizations: Authorizations = {};
+    for (const session of [newest, ...older]) {
+      for (const [clientId, entry] of Object.entries((session['authorizations'] ?? {}) as Authorizations)) {
+        if (!authorizations[clientId]?.grantId) authorizations[clientId] = { ...entry, ...authorizations[clientId] };
+      }
+    }
+    return { ...newest, authorizations };
+  }
+
+  async function removeSiblings(key: string): Promise<void> {
+    const record = await tokens.find('Session', key);
+    const all = record?.uid ? await tokens.findByUid(record.uid) : [];
+    await Promise.all([key, ...all.map((session) => session.id)].map((id) => tokens.remove('Session', id)));
+  }
+
   function tokenAdapter(kind: TokenKind): Adapter {
     return {
       async upsert(id, payload, expiresIn) {
@@ -36,19 +62,14 @@ export function createAdapterFactory({
         const key = codec.keyOf(kind, id);
         const known = currentUnit()?.known;
         const record = known?.kind === kind && known.id === key ? known : await tokens.find(kind, key);
-        return record ? (codec.decode(record, id) as AdapterPayload) : undefined;
+        if (!record) return undefined;
+        const payload = codec.decode(record, id);
+        // Signing out ends what every tab of this sign-in was given.
+        const all = kind === 'Session' && isSigningOut() ? await siblings(payload.uid ?? '') : undefined;
+        return { ...payload, ...(all && { authorizations: all['authorizations'] }) } as AdapterPayload;
       },
       async findByUid(uid) {
-        const records = await tokens.findByUid(uid);
-        const [newest, ...older] = records.map((record) => codec.decode(record));
-        if (!newest) return undefined;
-        // Two tabs that finish at once leave two sessions with one uid; neither may lose the other's authorizations.
-        const authorizations = Object.assign(
-          {},
-          ...older.map((session) => session['authorizations']),
-          newest['authorizations'],
-        );
-        return { ...newest, authorizations } as AdapterPayload;
+        return (await siblings(uid)) as AdapterPayload | undefined;
       },
       async findByUserCode(userCode) {
         const record = await tokens.findByUserCode(userCode);
@@ -68,6 +89,7 @@ export function createAdapterFactory({
       async destroy(id) {
         const key = codec.keyOf(kind, id);
         if (kind === 'Grant') return tokens.removeByGrant(id, key);
+        if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.['logout']) return removeSiblings(key);
         const removed = await tokens.remove(kind, key);
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
         if (kind === 'Interaction' && !removed)

@@ -36,12 +36,6 @@ const MAX_ASSERTION_LIFETIME = 300;
 /** FAPI 2.0 5.3.2.1-13: accept 10 s ahead, refuse more than 60 s. */
 const CLOCK_SKEW_SECONDS = 30;
 
-const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
-  RSA: ['RS256', 'PS256'],
-  EC: ['ES256', 'ES384', 'ES512'],
-  OKP: ['EdDSA', 'Ed25519'],
-};
-
 type Presented =
   | { method: 'client_secret_basic' | 'client_secret_post'; clientId: string; secret: string }
   | { method: 'private_key_jwt'; clientId: string; assertion: string }
@@ -112,7 +106,8 @@ export function createClientAuthentication({
       uid: null,
       userCode: null,
       createdAt: now,
-      expiresAt: exp + CLOCK_SKEW_SECONDS + 1,
+      // NumericDate may have a fraction (RFC 7519 section 2); the column has none.
+      expiresAt: Math.ceil(exp) + CLOCK_SKEW_SECONDS + 1,
       consumedAt: null,
       receipt: null,
     });
@@ -162,7 +157,25 @@ export function createClientAuthentication({
   };
 }
 
-const imported = new WeakMap<object, Promise<CryptoKey | Uint8Array>>();
+/** Imported keys by registered key and algorithm. Only successes are kept: the algorithm comes from an unverified header. */
+const imported = new WeakMap<object, Map<string, CryptoKey | Uint8Array>>();
+
+async function importOnce(jwk: JWK, alg: string): Promise<CryptoKey | Uint8Array> {
+  const known = imported.get(jwk)?.get(alg);
+  if (known) return known;
+  const key = await importJWK(jwk, alg);
+  const byAlgorithm = imported.get(jwk) ?? new Map<string, CryptoKey | Uint8Array>();
+  imported.set(jwk, byAlgorithm.set(alg, key));
+  return key;
+}
+
+/** The algorithms a registered key is good for: its own `alg`, or what its type and curve leave (RFC 8725 3.1). */
+function algorithmsOf({ alg, kty, crv }: JWK): string[] {
+  if (alg) return [alg];
+  if (kty === 'RSA') return ['RS256', 'PS256'];
+  if (kty === 'EC') return { 'P-256': ['ES256'], 'P-384': ['ES384'], 'P-521': ['ES512'] }[crv ?? ''] ?? [];
+  return kty === 'OKP' ? ['EdDSA', 'Ed25519'] : [];
+}
 
 async function verifyWithAny(
   assertion: string,
@@ -171,15 +184,13 @@ async function verifyWithAny(
   issuer: string,
   clock: Clock,
 ): Promise<JWTPayload> {
+  const { alg = '' } = decodeProtectedHeader(assertion);
   let last: unknown = new Error('no registered key fits');
   for (const jwk of jwks) {
-    const algorithms = jwk.alg ? [jwk.alg] : [...(ALGORITHMS[jwk.kty ?? ''] ?? [])];
+    const algorithms = algorithmsOf(jwk);
+    if (!algorithms.includes(alg)) continue;
     try {
-      const { alg } = decodeProtectedHeader(assertion);
-      if (!alg || !algorithms.includes(alg)) throw new Error('the algorithm does not fit the registered key');
-      const key = imported.get(jwk) ?? importJWK(jwk, alg);
-      imported.set(jwk, key);
-      const { payload } = await jwtVerify(assertion, await key, {
+      const { payload } = await jwtVerify(assertion, await importOnce(jwk, alg), {
         algorithms,
         issuer: client.id,
         subject: client.id,

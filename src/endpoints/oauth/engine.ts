@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import compose from 'koa-compose';
-import type { Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { formTarget } from '../../http/security-headers.ts';
 import type { RunEngineGrant } from './code-grant.ts';
@@ -16,41 +16,49 @@ export interface Engine {
   /** Lets the engine answer the request at hand. */
   handle(ctx: Context): Promise<void>;
   runGrant: RunEngineGrant;
-  /** Builds the engine anew (about a millisecond); requests under way finish on the old one. */
-  rebuild(): void;
 }
 
 type Handler = (ctx: Context) => Promise<void>;
 
-export function createEngine({ keySet, ...options }: Omit<ProviderOptions, 'keys'> & { keySet: KeySet }): Engine {
+export function createEngine({
+  keySet,
+  basePath,
+  ...options
+}: Omit<ProviderOptions, 'keys'> & { keySet: KeySet; basePath: string }): Engine {
   let current = build();
 
-  function build(): { provider: Provider; handler: Handler } {
+  /** Built anew (about a millisecond) when the keys changed, whoever noticed; requests under way finish on the old one. */
+  function inForce(): typeof current {
+    if (current.version !== keySet.version()) current = build();
+    return current;
+  }
+
+  function build(): { provider: Provider; handler: Handler; version: string } {
+    const version = keySet.version();
     const provider = createProvider({ ...options, keys: keySet.all() });
     // The engine answers the caller with a bland 500; what really happened is ours to log and to translate.
     provider.on('server_error', (ctx: Context, error: Error) => {
       ctx.state['engineError'] = error;
     });
-    return { provider, handler: compose(provider.middleware) as unknown as Handler };
+    return { provider, handler: compose(provider.middleware) as unknown as Handler, version };
   }
 
   return {
-    provider: () => current.provider,
+    provider: () => inForce().provider,
     async handle(ctx) {
-      await current.handler(ctx);
+      // The engine makes its URLs from the path it is mounted at.
+      Object.assign(ctx, { mountPath: basePath });
+      await inForce().handler(ctx);
       const failure = ctx.state['engineError'] as Error | undefined;
       if (failure) throw failure;
       ownFormPage(ctx, options.pages);
     },
     async runGrant(ctx, grant, params, clientId) {
       try {
-        await runEngineGrant(current.provider, ctx, grant, params, clientId);
+        await runEngineGrant(inForce().provider, ctx, grant, params, clientId);
       } catch (error) {
         throw fromEngineError(error);
       }
-    },
-    rebuild() {
-      current = build();
     },
   };
 }
@@ -63,7 +71,9 @@ export function createEngine({ keySet, ...options }: Omit<ProviderOptions, 'keys
 function ownFormPage(ctx: Context, pages: EnginePages): void {
   const policy = ctx.response.get('content-security-policy');
   if (!policy.includes("'sha256-")) return;
-  const { redirect_uri: redirectUri } = (ctx['oidc'] as { params?: Record<string, unknown> } | undefined)?.params ?? {};
+  const { oidc } = ctx as unknown as KoaContextWithOIDC;
+  // On resuming, the engine may ask for a sign-out before it has taken over the parameters of the request.
+  const redirectUri = (oidc.params ?? oidc.entities.Interaction?.params)?.['redirect_uri'];
   const target = typeof redirectUri === 'string' ? ` ${formTarget(redirectUri)}` : '';
   const fitted = policy
     .replace("script-src 'none' ", 'script-src ')

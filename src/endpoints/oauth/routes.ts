@@ -14,7 +14,6 @@ const PUBLIC_CACHE_SECONDS = 300;
 /** Every OAuth path and who answers it. What is not listed here cannot reach the engine, whatever its own router thinks. */
 export function oauthRoutes({
   paths,
-  basePath,
   engine,
   keySet,
   token,
@@ -23,7 +22,6 @@ export function oauthRoutes({
   writePage,
 }: {
   paths: Paths;
-  basePath: string;
   engine: Engine;
   keySet: KeySet;
   token: Handler;
@@ -54,7 +52,6 @@ export function oauthRoutes({
   const discovery: Handler = async (ctx) => {
     // The engine knows one path; RFC 8414 inserts the issuer's path, OpenID Connect appends to it.
     ctx.path = '/.well-known/openid-configuration';
-    Object.assign(ctx, { mountPath: basePath });
     await engine.handle(ctx);
     publicly(ctx);
   };

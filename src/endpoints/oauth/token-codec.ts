@@ -33,6 +33,12 @@ export interface TokenCodec {
   decode(record: TokenRecord, value?: string): EnginePayload;
 }
 
+/** The grant a record ends with. An interaction only mentions one, and must outlive it: it may be what ends it. */
+function grantOf(kind: TokenKind, value: string, payload: EnginePayload): string | null {
+  if (kind === 'Grant') return value;
+  return kind === 'Interaction' ? null : (payload.grantId ?? null);
+}
+
 /** Translates between what the engine hands over and what is kept at rest. */
 export function createTokenCodec({
   digester,
@@ -57,7 +63,7 @@ export function createTokenCodec({
         payload: SEALED.has(kind)
           ? sealer.seal(JSON.stringify({ ...rest, jti: value }), `${kind}:${id}`)
           : JSON.stringify(rest),
-        grantId: kind === 'Grant' ? value : (payload.grantId ?? null),
+        grantId: grantOf(kind, value, payload),
         accountId: payload.accountId ?? session?.accountId ?? null,
         clientId: payload.clientId ?? null,
         uid: kind === 'Session' ? (payload.uid ?? null) : null,
