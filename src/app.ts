@@ -160,7 +160,7 @@ export function createApp(services: Services, { version }: { version: string }):
   });
   const signInPage = createSignInPage({
     interactions,
-    signIn: createSignIn({ accounts, passwords, throttle }),
+    signIn: createSignIn({ accounts, passwords, throttle, clock }),
     deviceCookie: createDeviceCookie({ secure: https }),
     audit,
     renderer,

@@ -117,6 +117,7 @@ export const SETTINGS = {
     .max(10_000)
     .default(64)
     .describe('Sign-ins that may wait for a hash; more get 503.'),
+  GATEHOUSE_AUDIT_RETENTION: duration('400d', { min: 86_400 }).describe('How long security events are kept.'),
   GATEHOUSE_DRAIN: duration('10s', { min: 0, max: 300 }).describe(
     'How long SIGTERM waits for requests that are under way.',
   ),
@@ -169,6 +170,7 @@ export interface Config {
   lifetimes: Lifetimes;
   keys: { activeSeconds: number; publishedSeconds: number; retiredSeconds: number };
   passwords: { concurrency: number; queueLimit: number };
+  auditRetentionSeconds: number;
   drainSeconds: number;
 }
 
@@ -244,6 +246,7 @@ export function parseConfig(env: Env): Config {
       retiredSeconds: settings.GATEHOUSE_KEY_RETIRED,
     },
     passwords: { concurrency: settings.GATEHOUSE_PASSWORD_CONCURRENCY, queueLimit: settings.GATEHOUSE_PASSWORD_QUEUE },
+    auditRetentionSeconds: settings.GATEHOUSE_AUDIT_RETENTION,
     drainSeconds: settings.GATEHOUSE_DRAIN,
   } satisfies Config);
 }

@@ -54,6 +54,12 @@ export async function readParameters(
     repeatable = [],
   }: { limitBytes?: number; json?: boolean; repeatable?: readonly string[] } = {},
 ): Promise<Parameters> {
+  if (ctx.querystring !== '') {
+    // URLs end up in logs and histories (RFC 6749 2.3.1).
+    throw new AppError('invalid_request', {
+      public: 'parameters must be sent in the request body, never in the URL',
+    });
+  }
   const type = (ctx.req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   const isJson = json && type === 'application/json';
   if (!isJson && type !== 'application/x-www-form-urlencoded') {

@@ -1,3 +1,4 @@
+import type { AuditStore } from '../domain/audit/audit-store.ts';
 import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
 import type { KeyRotation } from '../domain/signing-keys/rotation.ts';
 import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
@@ -9,15 +10,19 @@ import type { Job } from './runner.ts';
 export function createJobs({
   tokens,
   throttle,
+  audit,
   rotation,
   clock,
   graceSeconds,
+  auditRetentionSeconds,
 }: {
   tokens: DurableTokenStore;
   throttle: ThrottleStore;
+  audit: AuditStore;
   rotation: KeyRotation;
   clock: Clock;
   graceSeconds: number;
+  auditRetentionSeconds: number;
 }): Job[] {
   return [
     {
@@ -35,6 +40,11 @@ export function createJobs({
       name: 'purge-throttles',
       intervalSeconds: 300,
       run: () => drainInBatches((limit) => throttle.purge(clock.nowMs(), limit)),
+    },
+    {
+      name: 'purge-audit',
+      intervalSeconds: 3600,
+      run: () => drainInBatches((limit) => audit.purge(clock.nowMs() - auditRetentionSeconds * 1000, limit)),
     },
     { name: 'rotate-signing-keys', intervalSeconds: 10, run: () => rotation.run() },
   ];

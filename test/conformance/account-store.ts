@@ -12,6 +12,7 @@ const account = (changes: Partial<Account> = {}): Account => ({
   givenName: null,
   familyName: null,
   disabledAt: null,
+  signedOutAt: null,
   createdAt: 1_700_000_000_123,
   updatedAt: 1_700_000_000_123,
   ...changes,

@@ -11,11 +11,22 @@ export interface Account {
   familyName: string | null;
   /** Milliseconds since the epoch; null while enabled. */
   disabledAt: number | null;
+  /** Sign-ins from before this moment count no longer, whatever still refers to them. Milliseconds since the epoch. */
+  signedOutAt: number | null;
   createdAt: number;
   updatedAt: number;
 }
 
 const EMAIL = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}]{1,255}$/u;
+
+/**
+ * Whether a sign-in at this time (seconds, as `auth_time`) still counts. One in the very second of the cut does not: it may
+ * have come before.
+ */
+export function signInCounts(account: Account, signedInAt: number): boolean {
+  if (account.disabledAt !== null) return false;
+  return account.signedOutAt === null || signedInAt > Math.floor(account.signedOutAt / 1000);
+}
 
 /** The form under which an address is unique: NFKC and lower case. Null when it is not an address at all. */
 export function normalizeEmail(input: string): string | null {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
@@ -5,7 +6,7 @@ import type { RecordAudit } from '../audit/audit.ts';
 import { isDisplayName } from '../clients/client-rules.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { type Account, normalizeEmail } from './account.ts';
-import type { AccountStore } from './account-store.ts';
+import type { AccountChange, AccountStore } from './account-store.ts';
 import { type Passwords, passwordProblem } from './password.ts';
 
 export interface NewAccount {
@@ -45,6 +46,18 @@ export function createManageAccounts({
     return account;
   }
 
+  /**
+   * The account first: a sign-in, refresh or page view that is under way may write its session or token after the removal, and
+   * then finds that its sign-in counts no longer.
+   */
+  async function signOutEverywhere(account: Account, change: AccountChange): Promise<void> {
+    const nowMs = clock.nowMs();
+    await accounts.update(account.id, { ...change, signedOutAt: nowMs }, nowMs);
+    await tokens.removeByAccount(account.id);
+    // Sign-in times are whole seconds. Until this one is over, a new sign-in could not be told from an old one.
+    await sleep(1000 - (nowMs % 1000));
+  }
+
   function checkPassword(password: string, email: string): void {
     const problem = passwordProblem(password, [email, email.split('@')[0] ?? '']);
     if (problem) throw new AppError('invalid_request', { public: `password: ${problem}` });
@@ -69,6 +82,7 @@ export function createManageAccounts({
         givenName,
         familyName,
         disabledAt: null,
+        signedOutAt: null,
         createdAt: nowMs,
         updatedAt: nowMs,
       };
@@ -80,12 +94,10 @@ export function createManageAccounts({
     },
     async disable(idOrEmail) {
       const account = await get(idOrEmail);
-      const nowMs = clock.nowMs();
-      // Disabled first: a sign-in or refresh that is under way then finds a disabled account, whatever it read before.
-      await accounts.update(account.id, { disabledAt: nowMs }, nowMs);
-      await tokens.removeByAccount(account.id);
+      const change = { disabledAt: clock.nowMs() };
+      await signOutEverywhere(account, change);
       await audit('account.disabled', { accountId: account.id });
-      return { ...account, disabledAt: nowMs };
+      return { ...account, ...change };
     },
     async enable(idOrEmail) {
       const account = await get(idOrEmail);
@@ -97,8 +109,7 @@ export function createManageAccounts({
       const account = await get(idOrEmail);
       checkPassword(password, account.email);
       const passwordHash = await passwords.hash(password);
-      await accounts.update(account.id, { passwordHash }, clock.nowMs());
-      await tokens.removeByAccount(account.id);
+      await signOutEverywhere(account, { passwordHash });
       await audit('account.password_set', { accountId: account.id });
       return { ...account, passwordHash };
     },

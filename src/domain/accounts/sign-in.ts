@@ -1,3 +1,4 @@
+import type { Clock } from '../../kit/clock.ts';
 import type { Throttle, ThrottlePolicy } from '../limits/throttle.ts';
 import { type Account, normalizeEmail } from './account.ts';
 import type { AccountStore } from './account-store.ts';
@@ -11,17 +12,21 @@ export const SIGN_IN_BY_ACCOUNT: ThrottlePolicy = {
   maxDelaySeconds: 900,
   windowSeconds: 86_400,
 };
-/** Looser, and successes count too: many people share one address, and an attacker's own account must not reset it. */
+/**
+ * Many people share one address, an attacker among them. So the wait does not grow, browsers known to the account pass, and
+ * successes count too: an attacker's own account must not reset it.
+ */
 export const SIGN_IN_BY_ADDRESS: ThrottlePolicy = {
   name: 'sign-in-address',
   freeAttempts: 100,
-  firstDelaySeconds: 1,
-  maxDelaySeconds: 60,
+  firstDelaySeconds: 2,
+  maxDelaySeconds: 2,
   windowSeconds: 600,
 };
 
 export type SignInOutcome =
-  | { kind: 'signed-in'; account: Account }
+  /** `at` is when the attempt began, in seconds: a password changed meanwhile makes it worthless. */
+  | { kind: 'signed-in'; account: Account; at: number }
   /** Unknown user, wrong password and disabled account are one answer to the caller; `reason` is for the audit trail. */
   | { kind: 'refused'; reason: 'unknown' | 'wrong-password' | 'disabled'; accountId: string | null }
   | { kind: 'throttled'; retryAfterSeconds: number };
@@ -39,23 +44,24 @@ export function createSignIn({
   accounts,
   passwords,
   throttle,
+  clock,
 }: {
+  clock: Clock;
   accounts: AccountStore;
   passwords: Passwords;
   throttle: Throttle;
 }): SignIn {
   return async ({ email, password, addressGroup, knownDevice }) => {
+    const at = clock.nowSeconds();
     const normalized = normalizeEmail(email);
     const account = normalized ? await accounts.findByEmail(normalized) : null;
     // The counter is by what was typed, so that known and unknown users are throttled alike. A device that signed in to
     // this very account counts apart: an attacker elsewhere cannot keep its owner out.
-    const subject =
-      account && knownDevice?.accountId === account.id
-        ? `device\0${knownDevice.deviceId}\0${account.id}`
-        : `email\0${normalized ?? email.slice(0, 320)}`;
+    const device = account && knownDevice?.accountId === account.id ? knownDevice.deviceId : null;
+    const subject = device ? `device\0${device}\0${account?.id}` : `email\0${normalized ?? email.slice(0, 320)}`;
 
     const waits = [
-      await throttle.attempt(SIGN_IN_BY_ADDRESS, addressGroup),
+      device ? null : await throttle.attempt(SIGN_IN_BY_ADDRESS, addressGroup),
       await throttle.attempt(SIGN_IN_BY_ACCOUNT, subject),
     ].filter((wait) => wait !== null);
     if (waits.length > 0) return { kind: 'throttled', retryAfterSeconds: Math.max(...waits) };
@@ -66,6 +72,6 @@ export function createSignIn({
     if (account.disabledAt !== null) return { kind: 'refused', reason: 'disabled', accountId: account.id };
 
     await throttle.forgive(SIGN_IN_BY_ACCOUNT, subject);
-    return { kind: 'signed-in', account };
+    return { kind: 'signed-in', account, at };
   };
 }

@@ -51,7 +51,7 @@ export function createConsentPage({
       .split(' ')
       .filter(Boolean);
     const named = params['resource'];
-    const identifiers = (Array.isArray(named) ? named : [named]).filter((item) => typeof item === 'string');
+    const identifiers = new Set((Array.isArray(named) ? named : [named]).filter((item) => typeof item === 'string'));
     const resources = [];
     for (const identifier of identifiers) {
       const resource = client.resources.includes(identifier) ? await findResource(identifier) : null;

@@ -45,15 +45,12 @@ export function interactionRoutes({
 
   async function cancel(ctx: Context, uid: string): Promise<void> {
     const { step } = await interactions.posted(ctx, uid);
-    const { ip, requestId } = factsOf(ctx);
-    const accountId = step.interaction.session?.accountId ?? null;
-    await audit('consent.denied', {
-      accountId,
-      clientId: step.client.id,
-      ip,
-      requestId,
-      details: { prompt: step.interaction.prompt.name },
-    });
+    // Before anybody signed in there is no one who denied anything.
+    const accountId = step.interaction.session?.accountId;
+    if (accountId !== undefined && step.interaction.prompt.name === 'consent') {
+      const { ip, requestId } = factsOf(ctx);
+      await audit('consent.denied', { accountId, clientId: step.client.id, ip, requestId });
+    }
     await interactions.finish(
       ctx,
       { error: 'access_denied', error_description: 'the end-user denied the request' },

@@ -4,6 +4,7 @@ import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { Renderer } from '../../http/render.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { sendPage } from '../../http/security-headers.ts';
+import { createExpiringSet } from '../../kit/cache.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { createDeviceCookie } from './device-cookie.ts';
 import type { Interactions, Step } from './interaction.ts';
@@ -24,6 +25,8 @@ export function createSignInPage({
   renderer: Renderer;
   basePath: string;
 }) {
+  const throttled = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+
   function show(ctx: Context, step: Step, { email = '', error }: { email?: string; error?: string } = {}): void {
     const { uid, client, interaction, formTargets } = step;
     const again = interaction.session?.accountId !== undefined;
@@ -55,10 +58,14 @@ export function createSignInPage({
           const { id: accountId } = outcome.account;
           await audit('account.signed_in', { accountId, clientId, ip, requestId });
           deviceCookie.remember(ctx, accountId);
-          return interactions.finish(ctx, { login: { accountId, amr: ['pwd'] } }, false);
+          return interactions.finish(ctx, { login: { accountId, amr: ['pwd'], ts: outcome.at } }, false);
         }
         case 'throttled':
-          await audit('account.sign_in_throttled', { clientId, ip, requestId });
+          // Once a minute for an address: strangers must not be able to fill the audit trail.
+          if (!throttled.has(addressGroup)) {
+            throttled.add(addressGroup);
+            await audit('account.sign_in_throttled', { clientId, ip, requestId });
+          }
           ctx.set('Retry-After', String(outcome.retryAfterSeconds));
           ctx.status = 429;
           return show(ctx, step, {

@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { Client } from '../../domain/clients/client.ts';
-import type { TokenKind } from '../../domain/tokens/token-record.ts';
+import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { toEngineMetadata } from './client-metadata.ts';
@@ -9,6 +9,20 @@ import type { TokenUnit } from './token-unit.ts';
 
 /** The unit of work of the token request under way, if any. */
 const currentUnit = (): TokenUnit | undefined => Provider.ctx?.['state']['tokenUnit'] as TokenUnit | undefined;
+
+/** What a request knows of sessions: the ids it read, and whether the one it wanted to rename was gone. */
+interface RequestSessions {
+  found: Set<string>;
+  lost: boolean;
+}
+
+function sessionsOfRequest(): RequestSessions {
+  const fresh: RequestSessions = { found: new Set(), lost: false };
+  const state = Provider.ctx?.['state'] as { sessions?: RequestSessions } | undefined;
+  if (!state) return fresh;
+  state.sessions ??= fresh;
+  return state.sessions;
+}
 
 const isSigningOut = (): boolean => Provider.ctx?.oidc.route === 'end_session_confirm';
 
@@ -44,10 +58,25 @@ export function createAdapterFactory({
     return { ...newest, authorizations };
   }
 
-  async function removeSiblings(key: string): Promise<void> {
-    const record = await tokens.find('Session', key);
-    const all = record?.uid ? await tokens.findByUid(record.uid) : [];
+  /** Every session of this sign-in: the one of the cookie, and what other tabs left. */
+  async function endSessions(key: string): Promise<void> {
+    const { uid } = Provider.ctx?.oidc.session ?? {};
+    const all = uid ? await tokens.findByUid(uid) : [];
     await Promise.all([key, ...all.map((session) => session.id)].map((id) => tokens.remove('Session', id)));
+  }
+
+  /**
+   * The engine writes a session back at the end of every request that read it. If it is gone by then, the person signed out
+   * (or was signed out) meanwhile, and it must not come back; unless another tab gave it a new id, which leaves a record
+   * with the same uid.
+   */
+  async function saveSession(record: TokenRecord): Promise<void> {
+    const { found, lost } = sessionsOfRequest();
+    if (!found.has(record.id) && !lost) return tokens.save(record);
+    if (found.has(record.id) && (await tokens.replace(record))) return;
+    if ((await tokens.findByUid(record.uid ?? '')).length === 0)
+      throw new errors.SessionNotFound('signed out meanwhile');
+    await tokens.save(record);
   }
 
   function tokenAdapter(kind: TokenKind): Adapter {
@@ -56,6 +85,7 @@ export function createAdapterFactory({
         const record = codec.encode(kind, id, payload as EnginePayload, expiresIn);
         const unit = currentUnit();
         if (unit && (kind === 'AccessToken' || kind === 'RefreshToken')) unit.inserts.push(record);
+        else if (kind === 'Session') await saveSession(record);
         else await tokens.save(record);
       },
       async find(id) {
@@ -63,6 +93,7 @@ export function createAdapterFactory({
         const known = currentUnit()?.known;
         const record = known?.kind === kind && known.id === key ? known : await tokens.find(kind, key);
         if (!record) return undefined;
+        if (kind === 'Session') sessionsOfRequest().found.add(record.id);
         const payload = codec.decode(record, id);
         // Signing out ends what every tab of this sign-in was given.
         const all = kind === 'Session' && isSigningOut() ? await siblings(payload.uid ?? '') : undefined;
@@ -89,8 +120,9 @@ export function createAdapterFactory({
       async destroy(id) {
         const key = codec.keyOf(kind, id);
         if (kind === 'Grant') return tokens.removeByGrant(id, key);
-        if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.['logout']) return removeSiblings(key);
+        if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.['logout']) return endSessions(key);
         const removed = await tokens.remove(kind, key);
+        if (kind === 'Session' && !removed) sessionsOfRequest().lost = true;
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
         if (kind === 'Interaction' && !removed)
           throw new errors.SessionNotFound('the interaction was already finished');

@@ -117,7 +117,20 @@ export function createClientAuthentication({
   return async (ctx, parameters) => {
     const presented = presentedCredentials(ctx, parameters);
     const facts = factsOf(ctx);
-    const counter = `${presented.clientId}\0${facts.addressGroup}`;
+    const refused = (reason: string): AppError =>
+      new AppError('invalid_client', {
+        public: 'client authentication failed',
+        internal: reason,
+        // RFC 6749 5.2: only a client that used the Authorization header is told the scheme.
+        headers:
+          ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
+      });
+
+    // Nothing is counted or remembered for clients that do not exist: their names are for anyone to make up.
+    const client = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
+    if (!client) throw refused('unknown client');
+
+    const counter = `${client.id}\0${facts.addressGroup}`;
     if (failing.has(counter)) {
       const wait = await throttle.attempt(CLIENT_FAILURES, counter);
       if (wait !== null) {
@@ -127,33 +140,22 @@ export function createClientAuthentication({
         });
       }
     }
-    const client = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
-    const problem = client ? await proves(client, presented) : 'unknown client';
-    if (client && problem === null) {
+    const problem = await proves(client, presented);
+    if (problem === null) {
       if (failing.delete(counter)) await throttle.forgive(CLIENT_FAILURES, counter);
-      ctx.state['clientId'] = client.id;
       return client;
     }
     if ('secret' in presented && !failing.has(counter)) {
       failing.add(counter);
       await throttle.attempt(CLIENT_FAILURES, counter);
     }
-    if (client && !audited.has(`${counter}\0${problem}`)) {
-      audited.add(`${counter}\0${problem}`);
-      await audit('client.authentication_failed', {
-        clientId: client.id,
-        ip: facts.ip,
-        requestId: facts.requestId,
-        details: { reason: problem ?? '' },
-      });
+    const event = `${counter}\0${problem}`;
+    if (!audited.has(event)) {
+      audited.add(event);
+      const { ip, requestId } = facts;
+      await audit('client.authentication_failed', { clientId: client.id, ip, requestId, details: { reason: problem } });
     }
-    throw new AppError('invalid_client', {
-      public: 'client authentication failed',
-      internal: `client ${client?.id ?? 'unknown'}: ${problem}`,
-      // RFC 6749 5.2: only a client that used the Authorization header is told the scheme.
-      headers:
-        ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
-    });
+    throw refused(`client ${client.id}: ${problem}`);
   };
 }
 

@@ -10,6 +10,13 @@ import type { ConsentStore } from '../../domain/consents/consent-store.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import { grantedResourceScopes } from './resources.ts';
 
+/** OpenID Connect Core 5.4, as far as accounts have them. */
+export const SCOPE_CLAIMS: Readonly<Record<string, readonly string[]>> = {
+  openid: ['sub'],
+  profile: ['name', 'given_name', 'family_name', 'updated_at'],
+  email: ['email', 'email_verified'],
+};
+
 export interface PolicyStores {
   findClient: (id: string) => Promise<Client | null>;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
@@ -65,6 +72,19 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
         accessTokenTTL: resource.accessTokenLifetimeSeconds,
         jwt: { sign: { alg: 'ES256' } },
       } as EngineResource;
+    },
+
+    /** Single claims must not be a way round the scopes a client was given. */
+    async assertClaims(_ctx: KoaContextWithOIDC, claims: object, client: EngineClient): Promise<void> {
+      const given = new Set((client.scope ?? '').split(' '));
+      for (const claim of Object.values(claims).flatMap((member) => Object.keys(member ?? {}))) {
+        const scope = Object.keys(SCOPE_CLAIMS).find((name) => SCOPE_CLAIMS[name]?.includes(claim));
+        if (scope !== undefined && !given.has(scope)) {
+          throw new errors.InvalidRequest(
+            `the claims parameter asks for claims of the scope ${scope}, which the client was not given`,
+          );
+        }
+      }
     },
 
     /** A SHA-256 in base64url has 43 characters (RFC 7636 4.2); any other challenge could never be met. */

@@ -2,12 +2,12 @@ import type Keygrip from 'keygrip';
 import type { Context } from 'koa';
 import { type Adapter, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Lifetimes, Paths } from '../../config/config.ts';
-import { type Account, displayName } from '../../domain/accounts/account.ts';
+import { type Account, displayName, signInCounts } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { FormPage } from './form-page.ts';
-import { createPolicies, type PolicyStores } from './policies.ts';
+import { createPolicies, type PolicyStores, SCOPE_CLAIMS } from './policies.ts';
 
 export interface ProviderOptions extends PolicyStores {
   issuer: string;
@@ -72,9 +72,7 @@ export function createProvider(options: ProviderOptions): Provider {
 
     scopes: ['openid', 'offline_access'],
     claims: {
-      openid: ['sub'],
-      profile: ['name', 'given_name', 'family_name', 'updated_at'],
-      email: ['email', 'email_verified'],
+      ...(SCOPE_CLAIMS as Record<string, string[]>),
       // So that clients can ask for them one by one, and id tokens carry them.
       acr: null,
       amr: null,
@@ -82,12 +80,16 @@ export function createProvider(options: ProviderOptions): Provider {
       iss: null,
       sid: null,
     },
-    // Asked at every authorization, code, refresh and userinfo request: a disabled account ends there at once.
-    async findAccount(ctx, sub) {
+    // Asked at every authorization, code, refresh and userinfo request: a disabled account, and a sign-in from before a
+    // password change, end there at once, whatever a request under way may have written since.
+    async findAccount(ctx, sub, token) {
       const account = await findOncePerRequest(ctx, sub, options.accounts);
-      return account && account.disabledAt === null
-        ? { accountId: account.id, claims: () => claimsOf(account) }
-        : undefined;
+      const signedInAt = token === undefined ? ctx.oidc.session?.loginTs : (token as { authTime?: number }).authTime;
+      if (!account || !signInCounts(account, signedInAt ?? Number.POSITIVE_INFINITY)) return undefined;
+      // A session slides while it is used; this is where it ends all the same.
+      const sessionEnds = (signedInAt ?? 0) + lifetimes.sessionAbsolute;
+      if (token === undefined && signedInAt !== undefined && sessionEnds <= clock.nowSeconds()) return undefined;
+      return { accountId: account.id, claims: () => claimsOf(account) };
     },
     loadExistingGrant: policies.loadExistingGrant,
 
@@ -100,7 +102,7 @@ export function createProvider(options: ProviderOptions): Provider {
       // On by default in the engine, and not offered yet.
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
-      claimsParameter: { enabled: true },
+      claimsParameter: { enabled: true, assertClaimsParameter: policies.assertClaims },
       rpInitiatedLogout: { enabled: true, logoutSource: pages.signOut, postLogoutSuccessSource: pages.signedOut },
       resourceIndicators: {
         enabled: true,
@@ -162,13 +164,25 @@ export function createProvider(options: ProviderOptions): Provider {
       short: { httpOnly: true, sameSite: 'lax', signed: true, overwrite: true },
     },
     interactions: {
-      policy: interactionPolicy.base(),
+      policy: signInPolicy(),
       url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,
     },
     renderError: pages.error as Configuration['renderError'] & {},
   };
 
   return hardened(new Provider(issuer, configuration));
+}
+
+/** The engine's prompts, and one more reason to sign in: the session's account or its sign-in counts no longer. */
+function signInPolicy(): interactionPolicy.DefaultPolicy {
+  const policy = interactionPolicy.base();
+  const { Check } = interactionPolicy;
+  const ended = new Check('sign_in_ended', 'the sign-in has ended', 'login_required', (ctx) => {
+    const { session, account } = ctx.oidc;
+    return session?.accountId !== undefined && account === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+  });
+  policy.get('login')?.checks.add(ended);
+  return policy;
 }
 
 function hardened(provider: Provider): Provider {

@@ -30,11 +30,6 @@ export function createTokenEndpoint({
 }): (ctx: Context) => Promise<void> {
   return async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    if (ctx.querystring !== '') {
-      throw new AppError('invalid_request', {
-        public: 'parameters must be sent in the request body, never in the URL',
-      });
-    }
     const parameters = await readParameters(ctx, { json: true, repeatable: ['resource'] });
     const client = await authenticate(ctx, parameters);
     allowOrigin(ctx, client.allowedOrigins);

@@ -10,12 +10,13 @@ interface AccountRow {
   given_name: string | null;
   family_name: string | null;
   disabled_at: number | null;
+  signed_out_at: number | null;
   created_at: number;
   updated_at: number;
 }
 
 const COLUMNS =
-  'id, email, email_verified, password_hash, given_name, family_name, disabled_at, created_at, updated_at';
+  'id, email, email_verified, password_hash, given_name, family_name, disabled_at, signed_out_at, created_at, updated_at';
 
 const CHANGEABLE: Record<keyof AccountChange, string> = {
   emailVerified: 'email_verified',
@@ -23,6 +24,7 @@ const CHANGEABLE: Record<keyof AccountChange, string> = {
   givenName: 'given_name',
   familyName: 'family_name',
   disabledAt: 'disabled_at',
+  signedOutAt: 'signed_out_at',
 };
 
 export function createAccountStore({ database }: { database: Database }): AccountStore {
@@ -68,6 +70,7 @@ function toRow(account: Account): Row {
     given_name: account.givenName,
     family_name: account.familyName,
     disabled_at: account.disabledAt,
+    signed_out_at: account.signedOutAt,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
   };
@@ -81,6 +84,7 @@ const toAccount = (row: AccountRow): Account => ({
   givenName: row.given_name,
   familyName: row.family_name,
   disabledAt: row.disabled_at,
+  signedOutAt: row.signed_out_at,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });

@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../../domain/audit/audit-event.ts';
 import type { AuditStore } from '../../domain/audit/audit-store.ts';
 import { type Database, insertSql, type Row, type Value } from './database.ts';
+import { deleteBatch } from './delete-batch.ts';
 import { fromJson } from './json.ts';
 
 interface AuditRow {
@@ -20,6 +21,9 @@ export function createAuditStore({ database }: { database: Database }): AuditSto
       const row = toRow(event);
       await database.affected(insertSql('audit_events', row), Object.values(row));
     },
+
+    purge: (beforeMs, limit) =>
+      deleteBatch(database, { table: 'audit_events', key: ['id'], column: 'at', before: beforeMs, limit }),
 
     async list({ type, accountId, clientId, limit }) {
       const wanted = { type, account_id: accountId, client_id: clientId };

@@ -143,7 +143,9 @@ describe('every page', () => {
     expect(views.sort()).to.deep.equal(['layout', ...PAGES.map((page) => page.view)].sort());
     for (const view of views) {
       const raw = readFileSync(`${viewsDirectory}/${view}.eta`, 'utf8').match(/<%~.*?%>/g) ?? [];
-      expect(raw, `unescaped output of ${view}`).to.deep.equal(view === 'layout' ? ['<%~ it.body %>'] : []);
+      // The page itself, and the engine's own script, whose hash the policy names: escaped, it would be another script.
+      const allowed = { layout: ['<%~ it.body %>'], 'interactions/continue': ['<%~ it.script %>'] }[view] ?? [];
+      expect(raw, `unescaped output of ${view}`).to.deep.equal(allowed);
     }
   });
 

@@ -15,6 +15,7 @@ export async function up(knex: Knex): Promise<void> {
       given_name: 'text?',
       family_name: 'text?',
       disabled_at: 'time?',
+      signed_out_at: 'time?',
       created_at: 'time',
       updated_at: 'time',
     },
