@@ -89,6 +89,7 @@ export async function createServices({
     audit,
     digester,
     clock,
+    isResourceServer: async (id) => (await stores.resources.list()).some((resource) => resource.clientId === id),
     onChanged: (id) => messages.publish(CLIENT_CHANGED, id),
   });
   const rotation = createKeyRotation({

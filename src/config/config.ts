@@ -258,6 +258,9 @@ function crossChecks(
   const problems: string[] = [];
   const url = new URL(issuer);
   if (url.search || url.hash || url.username) problems.push('ISSUER: must have no query, fragment or user information');
+  // Clients compare the issuer letter by letter with what we send.
+  const normalized = `${url.origin}${url.pathname}`.replace(/\/$/, '');
+  if (issuer !== normalized) problems.push(`ISSUER: write it as ${normalized}`);
   if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined))
     problems.push('TLS_CERT and TLS_KEY: set both or neither');
   if (!/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(settings.DATABASE_URL)) {

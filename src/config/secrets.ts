@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newSecret } from '../kit/ids.ts';
 import type { Env } from './env.ts';
@@ -34,13 +34,17 @@ export function loadSecrets(
   }
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const ring = [newSecret()];
-  // `wx` fails when another process made the file first; then that one counts.
+  // Written aside and linked into place: another process sees either no file or a whole one, and the first one counts.
+  const draft = `${file}.${newSecret()}`;
+  writeFileSync(draft, `${JSON.stringify({ secrets: ring }, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   try {
-    writeFileSync(file, `${JSON.stringify({ secrets: ring }, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    linkSync(draft, file);
     return { ring };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return { ring: checked(readSecretsFile(file), file) };
+  } finally {
+    unlinkSync(draft);
   }
 }
 

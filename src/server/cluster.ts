@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
 import { loadDemo } from '../../seeds/demo.ts';
 import { boot } from '../boot.ts';
-import { parseConfig } from '../config/config.ts';
 import type { Env } from '../config/env.ts';
+import { parseEnvironment } from '../config/parse-environment.ts';
 import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { createLog } from '../kit/log.ts';
 import { onStop } from './stop.ts';
@@ -14,7 +14,7 @@ import { welcome } from './welcome.ts';
  * on. False when there is nothing to share and the caller should serve by itself.
  */
 export async function runCluster(env: Env): Promise<boolean> {
-  const config = parseConfig(env);
+  const config = parseEnvironment(env);
   if (config.workers === 1) return false;
   if (cluster.isWorker) {
     await runWeb(env, { inCluster: true });

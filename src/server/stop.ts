@@ -1,11 +1,17 @@
 import type { Log } from '../kit/log.ts';
 
-/** Ends the process in order on SIGTERM and SIGINT, once; a second signal ends it at once. */
+/** Whoever signals a whole process group, or has npm in between, reaches a process more than once within moments. */
+const REPEAT_MS = 1000;
+
+/** Ends the process in order on SIGTERM and SIGINT, once. Impatience, a SIGINT well after the first signal, ends it at once. */
 export function onStop(log: Log, stop: () => Promise<void>): void {
-  let stopping = false;
+  let stoppingSince: number | null = null;
   const handle = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (stoppingSince !== null) {
+      if (signal === 'SIGINT' && performance.now() - stoppingSince > REPEAT_MS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     log.info({ signal }, 'stopping');
     stop().then(
       () => log.flush(() => process.exit(0)),

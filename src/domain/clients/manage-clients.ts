@@ -34,6 +34,7 @@ export function createManageClients({
   audit,
   digester,
   clock,
+  isResourceServer,
   onChanged,
 }: {
   clients: ClientStore;
@@ -42,6 +43,8 @@ export function createManageClients({
   audit: RecordAudit;
   digester: Digester;
   clock: Clock;
+  /** Whether a resource server introspects as this client. */
+  isResourceServer: (clientId: string) => Promise<boolean>;
   /** Tells every process to forget what it cached of this client. */
   onChanged: (clientId: string) => Promise<void>;
 }): ManageClients {
@@ -110,6 +113,11 @@ export function createManageClients({
       return { client, secret };
     },
     async remove(id) {
+      if (await isResourceServer(id)) {
+        throw new AppError('invalid_request', {
+          public: `A resource server introspects as ${id}; delete the resource server.`,
+        });
+      }
       if (!(await clients.remove(id))) throw new AppError('not_found', { public: `There is no client ${id}.` });
       await onChanged(id);
       await tokens.removeByClient(id);

@@ -1,0 +1,180 @@
+import { expect } from 'chai';
+import { parseConfig } from '../../../src/config/config.ts';
+import type { Env } from '../../../src/config/env.ts';
+import { parseEnvironment } from '../../../src/config/parse-environment.ts';
+import { printableConfig } from '../../../src/config/printable.ts';
+import { ConfigError } from '../../../src/config/problems.ts';
+
+const SAFE = {
+  NODE_ENV: 'production',
+  ISSUER: 'https://auth.example.com',
+  DATABASE_URL: 'postgres://gatehouse:hunter2@db/gatehouse',
+  GATEHOUSE_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+};
+
+function problemsOf(env: Env, parse: (env: Env) => unknown = parseConfig): readonly string[] {
+  try {
+    parse(env);
+    return [];
+  } catch (error) {
+    expect(error).to.be.instanceOf(ConfigError);
+    return (error as ConfigError).problems;
+  }
+}
+
+describe('the configuration', () => {
+  it('needs nothing in development', () => {
+    const config = parseConfig({});
+    expect(config).to.include({ production: false, issuer: 'http://localhost:3000', host: 'localhost', demo: true });
+    expect(config).to.include({ databaseUrl: 'sqlite:data/gatehouse.sqlite', redisUrl: null });
+    expect(config.metrics.path).to.equal('/metrics');
+    expect(parseConfig({ PORT: '8080' }).issuer).to.equal('http://localhost:8080');
+  });
+
+  it('takes an empty value for one that is not set', () => {
+    expect(parseConfig({ PORT: '', REDIS_URL: '', GATEHOUSE_DEMO: '' })).to.deep.equal(parseConfig({}));
+  });
+
+  it('names every problem at once: values, contradictions, unknown names and what production forbids', () => {
+    const problems = problemsOf({
+      NODE_ENV: 'production',
+      PORT: '70000',
+      LOG_LEVEL: 'loud',
+      GATEHOUSE_DRAIN: 'soon',
+      GATEHOUSE_DRIAN: '5s',
+      REDIS_URL: 'memcached://x',
+      TLS_KEY: 'key.pem',
+      GATEHOUSE_REFRESH_IDLE_LIFETIME: '100d',
+      GATEHOUSE_TRUSTED_PROXIES: '10.0.0.0/8,everyone',
+      GATEHOUSE_DEMO: '1',
+    });
+    const named = problems.map((problem) => problem.split(/:| and /)[0]);
+    expect(named).to.have.members([
+      'GATEHOUSE_DRIAN',
+      'PORT',
+      'LOG_LEVEL',
+      'GATEHOUSE_DRAIN',
+      'REDIS_URL',
+      'TLS_CERT',
+      'GATEHOUSE_REFRESH_IDLE_LIFETIME',
+      'GATEHOUSE_TRUSTED_PROXIES',
+      'ISSUER',
+      'ISSUER',
+      'GATEHOUSE_DEMO',
+    ]);
+  });
+
+  it('does not complain twice about a value it could not read', () => {
+    expect(problemsOf({ ...SAFE, ISSUER: 'auth.example.com' })).to.deep.equal([
+      'ISSUER: use an absolute URL, http or https',
+    ]);
+    expect(problemsOf({ ...SAFE, GATEHOUSE_DEMO: 'yes' })).to.deep.equal([
+      'GATEHOUSE_DEMO: use one of 0, 1, true, false',
+    ]);
+  });
+
+  it('says what to write instead', () => {
+    const problems = (env: Env) => problemsOf(env).join('\n');
+    expect(problems({ PORT: 'http' })).to.equal('PORT: use a whole number');
+    expect(problems({ WEB_CONCURRENCY: '1.5' })).to.equal('WEB_CONCURRENCY: use a whole number');
+    expect(problems({ WEB_CONCURRENCY: '0' })).to.equal('WEB_CONCURRENCY: use at least 1');
+    expect(problems({ PORT: '65536' })).to.equal('PORT: use at most 65535');
+    expect(problems({ NODE_ENV: 'prod' })).to.equal('NODE_ENV: use one of development, production, test');
+    expect(problems({ GATEHOUSE_CODE_LIFETIME: '1d' })).to.match(/duration such as 60s, from 10s to 600s/);
+    expect(problems({ GATEHOUSE_PATH_TOKEN: 'token/' })).to.match(/a path such as \/oauth2\/token/);
+    expect(problems({ GATEHOUSE_PATH_TOKEN: '/oauth2/jwks' })).to.match(/two endpoints have the same path/);
+  });
+
+  it('takes databases and caches of the kinds it can use, and no SQLite without a file', () => {
+    const urls = [
+      'sqlite:a.sqlite',
+      'sqlite:///var/a',
+      'postgres://a/b',
+      'postgresql://a/b',
+      'mysql://a/b',
+      'mariadb://a/b',
+    ];
+    for (const DATABASE_URL of urls) expect(problemsOf({ DATABASE_URL }), DATABASE_URL).to.deep.equal([]);
+    for (const DATABASE_URL of ['sqlite:', 'sqlite://', 'oracle://a/b', '/var/a.sqlite']) {
+      expect(problemsOf({ DATABASE_URL })[0], DATABASE_URL).to.match(/^DATABASE_URL: /);
+    }
+  });
+
+  it('refuses a GATEHOUSE_ name it does not know, with the one that was probably meant', () => {
+    const problem = (name: string) => problemsOf({ [name]: 'x' })[0];
+    expect(problem('GATEHOUSE_TRUSTED_PROXY')).to.match(/did you mean GATEHOUSE_TRUSTED_PROXIES\?/);
+    expect(problem('GATEHOUSE_SECRET')).to.match(/did you mean GATEHOUSE_SECRETS\?/);
+    expect(problem('GATEHOUSE_ISSUER')).to.match(/did you mean ISSUER\?/);
+    expect(problem('GATEHOUSE_PORT')).to.match(/did you mean PORT\?/);
+    // Names of others, and of the test run, are none of its business.
+    expect(problemsOf({ DATABASE_URI: 'x', GATEHOUSE_TEST_RESULT: 'x' })).to.deep.equal([]);
+  });
+
+  it('reads durations in every unit', () => {
+    const seconds = (text: string) => parseConfig({ GATEHOUSE_REFRESH_IDLE_LIFETIME: text }).lifetimes.refreshIdle;
+    expect(['90', '90s', '15m', '24h', '14d'].map(seconds)).to.deep.equal([90, 90, 900, 86_400, 1_209_600]);
+    for (const text of ['1w', '-1s', '1.5h', '1 h', 'd', '1h30m']) {
+      expect(problemsOf({ GATEHOUSE_REFRESH_IDLE_LIFETIME: text }), text).to.have.length(1);
+    }
+  });
+
+  it('reads lists with or without blanks', () => {
+    expect(parseConfig(SAFE).trustedProxies).to.deep.equal(['10.0.0.0/8', '::1']);
+  });
+
+  it('drops the slash at the end of the issuer and keeps its path', () => {
+    expect(parseConfig({ ISSUER: 'https://example.com/' }).issuer).to.equal('https://example.com');
+    expect(parseConfig({ ISSUER: 'https://example.com/auth/' }).issuer).to.equal('https://example.com/auth');
+  });
+
+  it('cannot be changed, at any depth', () => {
+    const config = parseConfig(SAFE);
+    const objects = [config, config.paths, config.lifetimes, config.keys, config.metrics, config.trustedProxies];
+    for (const object of objects) expect(Object.isFrozen(object)).to.equal(true);
+  });
+
+  it('holds no secret, and no password of a store when it is printed', () => {
+    const secret = 'a secret of at least thirty-two characters';
+    const config = parseConfig({ ...SAFE, GATEHOUSE_SECRETS: secret, REDIS_URL: 'rediss://:hunter2@cache:6379/0' });
+    expect(JSON.stringify(config)).not.to.include(secret);
+    expect(printableConfig(config)).to.include({
+      databaseUrl: 'postgres://gatehouse:***@db/gatehouse',
+      redisUrl: 'rediss://:***@cache:6379/0',
+    });
+  });
+});
+
+describe('production', () => {
+  it('starts on a safe configuration', () => {
+    expect(parseConfig(SAFE)).to.include({ production: true, host: '::', demo: false });
+    expect(parseConfig(SAFE).metrics.path).to.equal(null);
+    const { GATEHOUSE_TRUSTED_PROXIES: _, ...direct } = SAFE;
+    expect(problemsOf({ ...direct, TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' })).to.deep.equal([]);
+  });
+
+  for (const [what, change, problem] of [
+    ['no issuer', { ISSUER: undefined }, /^ISSUER: must be set/],
+    ['an http issuer', { ISSUER: 'http://auth.example.com' }, /^ISSUER: must be https/],
+    ['an issuer with a query', { ISSUER: 'https://auth.example.com/?a=b' }, /^ISSUER: must have no query/],
+    ['an issuer with user information', { ISSUER: 'https://me@auth.example.com' }, /^ISSUER: must have no/],
+    ['plain HTTP without a proxy', { GATEHOUSE_TRUSTED_PROXIES: undefined }, /^TLS: /],
+    ['half a TLS pair', { TLS_CERT: 'cert.pem' }, /^TLS_CERT and TLS_KEY/],
+    ['a database in memory', { DATABASE_URL: 'sqlite::memory:' }, /^DATABASE_URL: an in-memory/],
+    ['demonstration data', { GATEHOUSE_DEMO: 'true' }, /^GATEHOUSE_DEMO: /],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      const problems = problemsOf({ ...SAFE, ...change });
+      expect(
+        problems.some((each) => problem.test(each)),
+        problems.join('\n'),
+      ).to.equal(true);
+    });
+  }
+
+  it('is told about missing secrets together with everything else', () => {
+    const problems = problemsOf({ ...SAFE, ISSUER: undefined }, parseEnvironment);
+    expect(problems.join('\n')).to.match(/ISSUER: must be set[\s\S]*GATEHOUSE_SECRETS: must be set/);
+    expect(problemsOf(SAFE, parseEnvironment)).to.have.length(1);
+    expect(problemsOf({ ...SAFE, GATEHOUSE_SECRETS: 'x'.repeat(32) }, parseEnvironment)).to.deep.equal([]);
+  });
+});
