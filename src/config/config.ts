@@ -286,6 +286,9 @@ function crossChecks(
 
   if (!settings.ISSUER) problems.push('ISSUER: must be set in production');
   if (url.protocol !== 'https:') problems.push('ISSUER: must be https in production');
+  if (settings.GATEHOUSE_TRUSTED_PROXIES.some((range) => parseRange(range)?.prefix === 0)) {
+    problems.push('GATEHOUSE_TRUSTED_PROXIES: a range of all addresses believes everybody; name the proxies');
+  }
   if (!tls && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
     problems.push('TLS: set TLS_CERT and TLS_KEY, or name the TLS-terminating proxy in GATEHOUSE_TRUSTED_PROXIES');
   }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../kit/clock.ts';
 import { newId } from '../kit/ids.ts';
@@ -17,6 +18,19 @@ export interface RequestFacts {
 
 export const factsOf = (ctx: Context): RequestFacts => ctx.state['facts'] as RequestFacts;
 
+/** Most connections come from few addresses: the proxies. */
+const peers = new Map<string, string>();
+
+function peerAddress(remote: string): string {
+  let address = peers.get(remote);
+  if (address === undefined) {
+    address = parseAddress(remote) ?? remote;
+    if (peers.size >= 1000) peers.clear();
+    peers.set(remote, address);
+  }
+  return address;
+}
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
 /** First of all middleware: who asks, under which id; last to speak: one log line per request. */
@@ -33,7 +47,7 @@ export function requestContext({
 }): Middleware {
   return async (ctx, next) => {
     const started = clock.nowMs();
-    const peer = ctx.req.socket.remoteAddress ?? '';
+    const peer = peerAddress(ctx.req.socket.remoteAddress ?? '');
     const trusted = isTrustedProxy(peer);
     const ip = (trusted ? clientBehindProxies(ctx.get('x-forwarded-for'), isTrustedProxy) : null) ?? peer;
     const given = trusted ? ctx.get('x-request-id') : '';
@@ -72,22 +86,44 @@ export function requestContext({
   };
 }
 
-/** The last address that no trusted proxy added. Everything left of it may be forged by the caller. */
+/**
+ * The last address that no trusted proxy added; everything left of it may be forged by the caller. Null when there is none, or
+ * when what stands there is not an address.
+ */
 export function clientBehindProxies(header: string, isTrustedProxy: (address: string) => boolean): string | null {
-  const chain = header
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-  return chain.findLast((address) => !isTrustedProxy(address)) ?? chain[0] ?? null;
+  const chain = header.split(',').map(parseAddress);
+  const first = chain.findLastIndex((address) => address === null || !isTrustedProxy(address));
+  return chain[Math.max(first, 0)] ?? null;
 }
 
+/** An address in its canonical form; some proxies add the port, some put IPv6 in brackets. Null when it is none. */
+export function parseAddress(text: string): string | null {
+  const trimmed = text.trim();
+  const bracketed = /^\[(.+)\](?::\d+)?$/.exec(trimmed)?.[1];
+  const beforePort = /^([^:]+):\d+$/.exec(trimmed)?.[1];
+  const candidate = bracketed ?? beforePort ?? trimmed;
+  if (isIP(candidate) === 4) return candidate;
+  if (isIP(candidate) !== 6 || candidate.includes('%')) return null;
+  // The URL parser shortens IPv6 the way RFC 5952 wants it.
+  const canonical = new URL(`http://[${candidate}]`).hostname.slice(1, -1);
+  return mappedIpv4(canonical) ?? canonical;
+}
+
+/** `::ffff:102:304` is 1.2.3.4. */
+function mappedIpv4(address: string): string | null {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address) ?? [];
+  if (high === undefined || low === undefined) return null;
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [a >> 8, a & 255, b >> 8, b & 255].join('.');
+}
+
+/** What attempts are counted by: one IPv4 address, or the /64 that an IPv6 caller owns. */
 export function addressGroup(ip: string): string {
-  if (ip.startsWith('::ffff:')) return ip.slice(7);
-  if (!ip.includes(':')) return ip;
-  const [head = '', tail] = ip.split('::');
+  const address = parseAddress(ip);
+  if (address === null || !address.includes(':')) return address ?? 'unknown';
+  const [head = '', tail] = address.split('::');
   const left = head.split(':').filter(Boolean);
   const right = tail === undefined ? [] : tail.split(':').filter(Boolean);
-  const full =
-    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
-  return `${full.slice(0, 4).join(':')}::/64`;
+  const zeros = tail === undefined ? [] : Array<string>(8 - left.length - right.length).fill('0');
+  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
 }

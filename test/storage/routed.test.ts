@@ -30,12 +30,13 @@ describe('storage on SQL with Redis', () => {
     const redis = () => stores.counters.redisRoundTrips();
     const [sqlBefore, redisBefore] = [sql(), redis()];
     await stores.tokens.save(tokenRecord('Session', { uid: newId('uid') }));
-    await stores.tokens.insert(tokenRecord('ReplayMarker'));
+    await stores.tokens.insert(tokenRecord('Interaction'));
     await stores.throttle.hit(newId('key'), 60, 1);
     expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([0, 3]);
     await stores.tokens.insert(tokenRecord('AuthorizationCode'));
     await stores.tokens.insert(tokenRecord('RevokedToken'));
-    expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([2, 3]);
+    await stores.tokens.insert(tokenRecord('ReplayMarker'));
+    expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([3, 3]);
   });
 
   it('gives a conflicting commit its short-lived inserts back', async () => {

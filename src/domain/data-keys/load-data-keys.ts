@@ -23,9 +23,13 @@ export async function loadDataKeys({
 }): Promise<DataKeys> {
   let rows = await store.list();
   if (rows.length === 0) {
-    for (const name of DATA_KEY_NAMES) {
-      await store.insert({ name, sealed: sealer.seal(randomBytes(32), context(name)), createdAt: clock.nowMs() });
-    }
+    const createdAt = clock.nowMs();
+    const fresh = DATA_KEY_NAMES.map((name) => ({
+      name,
+      sealed: sealer.seal(randomBytes(32), context(name)),
+      createdAt,
+    }));
+    await store.insertAll(fresh);
     rows = await store.list();
   }
   const entries = DATA_KEY_NAMES.map((name): [DataKeyName, Buffer] => {

@@ -20,7 +20,10 @@ export const TOKEN_KINDS = [
 
 export type TokenKind = (typeof TOKEN_KINDS)[number];
 
-/** What may live in Redis: losing it signs people out or asks them again, but never revives a revoked or used credential. */
+/**
+ * What may live in Redis: losing it signs people out or asks them again, but never revives a revoked or used credential. Replay
+ * markers are not here for that reason.
+ */
 export const SHORT_LIVED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
   'Session',
   'Interaction',
@@ -29,7 +32,6 @@ export const SHORT_LIVED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
   'PushedAuthorizationRequest',
   'AccessToken',
   'ClientCredentials',
-  'ReplayMarker',
 ]);
 
 export interface TokenRecord {

@@ -15,8 +15,10 @@ export function createDataKeyStore({ database }: { database: Database }): DataKe
       return rows.map((row) => ({ name: row.name, sealed: row.sealed, createdAt: row.created_at }));
     },
 
-    insert: (key) =>
-      database.insertIfAbsent('data_keys', { name: key.name, sealed: key.sealed, created_at: key.createdAt }),
+    async insertAll(keys) {
+      const [first, ...more] = keys.map(({ name, sealed, createdAt }) => ({ name, sealed, created_at: createdAt }));
+      return first === undefined || database.insertIfAbsent('data_keys', first, ...more);
+    },
 
     async reseal(name, from, to) {
       const sql = 'update data_keys set sealed = ? where name = ? and sealed = ?';

@@ -17,8 +17,8 @@ export interface Statements {
 /** The one door to SQL: counts statements, translates driver errors, tries again after a deadlock. */
 export interface Database extends Statements {
   readonly dialect: Dialect;
-  /** False when a row with one of its unique keys exists. */
-  insertIfAbsent(table: string, row: Row): Promise<boolean>;
+  /** All of the rows (of one shape) in one statement; false when a row with one of their unique keys exists. */
+  insertIfAbsent(table: string, row: Row, ...more: readonly Row[]): Promise<boolean>;
   /** Inserts, or on the same `keys` replaces the columns of `replace` and leaves the others as they are. */
   upsert(table: string, row: Row, keys: readonly string[], replace: readonly string[]): Promise<void>;
   /**
@@ -77,18 +77,17 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
     },
     affected: (sql, values) => attempt(() => direct.affected(sql, values)),
 
-    async insertIfAbsent(table, row) {
+    async insertIfAbsent(table, row, ...more) {
+      const count = 1 + more.length;
+      const insert = insertSql(table, row, count);
+      const values = [row, ...more].flatMap(Object.values);
       if (dialect !== 'mariadb') {
-        return (
-          (await attempt(() =>
-            direct.affected(`${insertSql(table, row)} on conflict do nothing`, Object.values(row)),
-          )) === 1
-        );
+        return (await attempt(() => direct.affected(`${insert} on conflict do nothing`, values))) === count;
       }
       // Not `insert ignore`: that also cuts values short and lets nulls pass.
       return attempt(async () => {
         try {
-          return (await direct.affected(insertSql(table, row), Object.values(row))) === 1;
+          return (await direct.affected(insert, values)) === count;
         } catch (error) {
           if (classify(error) === 'duplicate') return false;
           throw error;
@@ -110,8 +109,11 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
   };
 }
 
-export const insertSql = (table: string, row: Row): string =>
-  `insert into ${table} (${Object.keys(row).join(', ')}) values (${marks(Object.keys(row).length)})`;
+export const insertSql = (table: string, row: Row, count = 1): string => {
+  const columns = Object.keys(row);
+  const values = Array(count).fill(`(${marks(columns.length)})`);
+  return `insert into ${table} (${columns.join(', ')}) values ${values.join(', ')}`;
+};
 
 /** `?, ?, ?` */
 export const marks = (count: number): string => Array(count).fill('?').join(', ');

@@ -22,9 +22,21 @@ export function keepStatements(connection: SqliteConnection): void {
   const statements = new Map<string, Statement>();
   const { all, close } = connection;
 
+  /**
+   * A statement that fails midway (SQLITE_BUSY, a broken constraint) stays active and holds the connection to the snapshot it
+   * began with: every later read would be stale and every write refused. Finalizing ends it; the next use prepares anew.
+   */
+  function run(sql: string, statement: Statement, values: unknown[], done: Callback): void {
+    statement.all(values, (error, rows) => {
+      if (!error) return done(null, rows);
+      if (statements.get(sql) === statement) statements.delete(sql);
+      statement.finalize(() => done(error));
+    });
+  }
+
   connection.all = (sql, values, done) => {
     const kept = statements.get(sql);
-    if (kept) return kept.all(values, done);
+    if (kept) return run(sql, kept, values, done);
     if (statements.size >= MOST || !KEPT.test(sql)) return all.call(connection, sql, values, done);
     const statement = connection.prepare(sql, (error) => {
       if (error) return done(error);
@@ -32,7 +44,7 @@ export function keepStatements(connection: SqliteConnection): void {
       const first = statements.get(sql) ?? statement;
       if (first === statement) statements.set(sql, statement);
       else statement.finalize();
-      first.all(values, done);
+      run(sql, first, values, done);
     });
   };
 

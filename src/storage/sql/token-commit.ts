@@ -1,5 +1,5 @@
 import type { TokenCommit } from '../../domain/tokens/token-store.ts';
-import { type Database, insertSql, marks, type Row, type Value } from './database.ts';
+import { type Database, insertSql, type Row, type Value } from './database.ts';
 import { toTokenRow } from './token-rows.ts';
 
 const CONSUME =
@@ -30,8 +30,7 @@ export function createCommit({ database }: { database: Database }): (change: Tok
   };
 }
 
-const insertAll = (row: Row, count: number): string =>
-  insertSql('token_records', row) + `, (${marks(Object.keys(row).length)})`.repeat(count - 1);
+const insertAll = (row: Row, count: number): string => insertSql('token_records', row, count);
 
 /** PostgreSQL takes an untyped parameter of a select for text. */
 function insertIfUsed(row: Row, count: number): string {

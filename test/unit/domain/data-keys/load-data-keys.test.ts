@@ -11,9 +11,9 @@ function inMemory(rows: DataKey[] = []): DataKeyStore & { rows: DataKey[] } {
   return {
     rows,
     list: async () => [...rows],
-    async insert(key) {
-      if (rows.some(({ name }) => name === key.name)) return false;
-      rows.push(key);
+    async insertAll(keys) {
+      if (rows.length > 0) return false;
+      rows.push(...keys);
       return true;
     },
     async reseal(name, from, to) {

@@ -19,7 +19,7 @@ async function createStores(sealer: Sealer) {
   const hooks = { beforeReseal: (): void => {} };
   const dataKeys: DataKeyStore = {
     list: async () => rows.data.map((row) => ({ ...row })),
-    insert: async (key) => rows.data.push(key) > 0,
+    insertAll: async (keys) => rows.data.push(...keys) > 0,
     async reseal(name, from, to) {
       const row = rows.data.find((each) => each.name === name && each.sealed === from);
       if (row) row.sealed = to;
