@@ -4,6 +4,7 @@ import { loadDemo } from '../../seeds/demo.ts';
 import { createApp } from '../app.ts';
 import { boot } from '../boot.ts';
 import type { Env } from '../config/env.ts';
+import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
 import { onStop } from './stop.ts';
 import { welcome } from './welcome.ts';
@@ -14,6 +15,8 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
   const { config, log } = services;
   if (config.demo && !inCluster) await loadDemo(services);
   const app = createApp(services, { version: packageJson.version });
+
+  if (inCluster) shareMetrics(app.metrics.registry);
 
   const hosts = config.host === 'localhost' ? ['127.0.0.1', '::1'] : [config.host];
   const listener = await listen({ handler: app.handler, port: config.port, hosts, tls: config.tls });

@@ -45,7 +45,6 @@ export function createRoutedTokenStore({
   return {
     insert: (record) => storeOf(record.kind).insert(record),
     save: (record) => storeOf(record.kind).save(record),
-    replace: (record) => storeOf(record.kind).replace(record),
     find: (kind, id) => storeOf(kind).find(kind, id),
 
     async findMany(keys) {

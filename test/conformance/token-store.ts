@@ -13,36 +13,6 @@ export function tokenStoreSuite(open: () => Promise<TokenStore>, kind: TokenKind
       tokens = await open();
     });
 
-    describe('replace', () => {
-      it('changes a record that exists, and says so even when nothing differs', async () => {
-        const record = tokenRecord(kind, { payload: '{"a":1}' });
-        await tokens.insert(record);
-        const next = { ...record, payload: '{"a":2}' };
-        expect(await tokens.replace(next)).to.equal(true);
-        expect(await tokens.replace(next)).to.equal(true);
-        expect(await tokens.find(kind, record.id)).to.deep.equal(next);
-      });
-
-      it('never brings back a record that was removed', async () => {
-        const record = tokenRecord(kind);
-        await tokens.insert(record);
-        await tokens.remove(kind, record.id);
-        expect(await tokens.replace(record)).to.equal(false);
-        expect(await tokens.find(kind, record.id)).to.equal(null);
-      });
-
-      it('that races a removal leaves nothing behind', async () => {
-        const record = tokenRecord(kind);
-        await tokens.insert(record);
-        await Promise.all([
-          ...Array.from({ length: 25 }, () => tokens.replace(record)),
-          tokens.remove(kind, record.id),
-          ...Array.from({ length: 25 }, () => tokens.replace(record)),
-        ]);
-        expect(await tokens.find(kind, record.id)).to.equal(null);
-      });
-    });
-
     describe('insert', () => {
       it('keeps every field', async () => {
         const record = tokenRecord(kind, {

@@ -14,6 +14,8 @@ export const TOKEN_KINDS = [
   'RegistrationAccessToken',
   /** A `jti` that was seen: client assertions and, later, DPoP proofs. */
   'ReplayMarker',
+  /** A sign-in that was signed out, by its session uid: no late write may bring it back. */
+  'EndedSession',
   /** A JWT access token revoked before its expiry. */
   'RevokedToken',
 ] as const;
@@ -26,6 +28,7 @@ export type TokenKind = (typeof TOKEN_KINDS)[number];
  */
 export const SHORT_LIVED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
   'Session',
+  'EndedSession',
   'Interaction',
   'DeviceCode',
   'BackchannelAuthenticationRequest',

@@ -12,8 +12,6 @@ export interface TokenStore {
   insert(record: TokenRecord): Promise<boolean>;
   /** Insert, or replace payload, references and expiry; `createdAt`, `consumedAt` and `receipt` of an existing record stay. */
   save(record: TokenRecord): Promise<void>;
-  /** Like `save` for a record that exists; false, and nothing stored, when it was removed meanwhile. */
-  replace(record: TokenRecord): Promise<boolean>;
   find(kind: TokenKind, id: string): Promise<TokenRecord | null>;
   /** Several lookups in one statement; the result has the found ones only, in any order. */
   findMany(keys: readonly { kind: TokenKind; id: string }[]): Promise<TokenRecord[]>;

@@ -10,20 +10,6 @@ import type { TokenUnit } from './token-unit.ts';
 /** The unit of work of the token request under way, if any. */
 const currentUnit = (): TokenUnit | undefined => Provider.ctx?.['state']['tokenUnit'] as TokenUnit | undefined;
 
-/** What a request knows of sessions: the ids it read, and whether the one it wanted to rename was gone. */
-interface RequestSessions {
-  found: Set<string>;
-  lost: boolean;
-}
-
-function sessionsOfRequest(): RequestSessions {
-  const fresh: RequestSessions = { found: new Set(), lost: false };
-  const state = Provider.ctx?.['state'] as { sessions?: RequestSessions } | undefined;
-  if (!state) return fresh;
-  state.sessions ??= fresh;
-  return state.sessions;
-}
-
 const isSigningOut = (): boolean => Provider.ctx?.oidc.route === 'end_session_confirm';
 
 type Authorizations = Record<string, { grantId?: string }>;
@@ -34,11 +20,13 @@ export function createAdapterFactory({
   codec,
   clock,
   findClient,
+  sessionAbsoluteSeconds,
 }: {
   tokens: TokenStore;
   codec: TokenCodec;
   clock: Clock;
   findClient: (id: string) => Promise<Client | null>;
+  sessionAbsoluteSeconds: number;
 }): (model: string) => Adapter {
   return (model) => (model === 'Client' ? clientAdapter(findClient) : tokenAdapter(model as TokenKind));
 
@@ -58,25 +46,24 @@ export function createAdapterFactory({
     return { ...newest, authorizations };
   }
 
-  /** Every session of this sign-in: the one of the cookie, and what other tabs left. */
+  /**
+   * Ends a sign-in: the session of the cookie, and those that other tabs left. First it is marked as ended, because requests
+   * under way write their session back when they finish: those that come before the mark are found here, those that come after
+   * find the mark.
+   */
   async function endSessions(key: string): Promise<void> {
     const { uid } = Provider.ctx?.oidc.session ?? {};
+    if (uid) await tokens.insert(codec.encode('EndedSession', uid, {}, sessionAbsoluteSeconds));
     const all = uid ? await tokens.findByUid(uid) : [];
     await Promise.all([key, ...all.map((session) => session.id)].map((id) => tokens.remove('Session', id)));
   }
 
-  /**
-   * The engine writes a session back at the end of every request that read it. If it is gone by then, the person signed out
-   * (or was signed out) meanwhile, and it must not come back; unless another tab gave it a new id, which leaves a record
-   * with the same uid.
-   */
   async function saveSession(record: TokenRecord): Promise<void> {
-    const { found, lost } = sessionsOfRequest();
-    if (!found.has(record.id) && !lost) return tokens.save(record);
-    if (found.has(record.id) && (await tokens.replace(record))) return;
-    if ((await tokens.findByUid(record.uid ?? '')).length === 0)
-      throw new errors.SessionNotFound('signed out meanwhile');
     await tokens.save(record);
+    const ended = await tokens.find('EndedSession', codec.keyOf('EndedSession', record.uid ?? ''));
+    if (!ended) return;
+    await tokens.remove('Session', record.id);
+    throw new errors.SessionNotFound('signed out meanwhile');
   }
 
   function tokenAdapter(kind: TokenKind): Adapter {
@@ -93,7 +80,6 @@ export function createAdapterFactory({
         const known = currentUnit()?.known;
         const record = known?.kind === kind && known.id === key ? known : await tokens.find(kind, key);
         if (!record) return undefined;
-        if (kind === 'Session') sessionsOfRequest().found.add(record.id);
         const payload = codec.decode(record, id);
         // Signing out ends what every tab of this sign-in was given.
         const all = kind === 'Session' && isSigningOut() ? await siblings(payload.uid ?? '') : undefined;
@@ -122,7 +108,6 @@ export function createAdapterFactory({
         if (kind === 'Grant') return tokens.removeByGrant(id, key);
         if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.['logout']) return endSessions(key);
         const removed = await tokens.remove(kind, key);
-        if (kind === 'Session' && !removed) sessionsOfRequest().lost = true;
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
         if (kind === 'Interaction' && !removed)
           throw new errors.SessionNotFound('the interaction was already finished');

@@ -2,6 +2,7 @@ import {
   type CryptoKey,
   decodeJwt,
   decodeProtectedHeader,
+  errors,
   importJWK,
   type JWK,
   type JWTPayload,
@@ -88,7 +89,7 @@ export function createClientAuthentication({
       );
       claims = await verifyWithAny(assertion, candidates, client, issuer, clock);
     } catch (error) {
-      return `assertion: ${(error as Error).message}`;
+      return `assertion: ${reasonOf(error)}`;
     }
     const { jti, exp = 0, iat } = claims;
     const now = clock.nowSeconds();
@@ -130,8 +131,11 @@ export function createClientAuthentication({
     const client = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
     if (!client) throw refused('unknown client');
 
+    // Only a guess at a secret the client has is counted. Anything else cannot be guessed at, and counting it would let
+    // strangers behind one address slow down everybody there.
+    const guess = 'secret' in presented && presented.method === client.authMethod;
     const counter = `${client.id}\0${facts.addressGroup}`;
-    if (failing.has(counter)) {
+    if (guess && failing.has(counter)) {
       const wait = await throttle.attempt(CLIENT_FAILURES, counter);
       if (wait !== null) {
         throw new AppError('too_many_requests', {
@@ -142,10 +146,10 @@ export function createClientAuthentication({
     }
     const problem = await proves(client, presented);
     if (problem === null) {
-      if (failing.delete(counter)) await throttle.forgive(CLIENT_FAILURES, counter);
+      if (guess && failing.delete(counter)) await throttle.forgive(CLIENT_FAILURES, counter);
       return client;
     }
-    if ('secret' in presented && !failing.has(counter)) {
+    if (guess && !failing.has(counter)) {
       failing.add(counter);
       await throttle.attempt(CLIENT_FAILURES, counter);
     }
@@ -207,6 +211,12 @@ async function verifyWithAny(
     }
   }
   throw last;
+}
+
+/** From a closed list: jose's messages quote the caller, whose text must not get into the audit trail. */
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed) return `${error.claim} ${error.reason}`;
+  return error instanceof errors.JOSEError ? error.code : 'not a JWT this client could have made';
 }
 
 /** What the request presents, without judging it. Exactly one method may be used (RFC 6749 2.3). */

@@ -10,6 +10,8 @@ import type { ConsentStore } from '../../domain/consents/consent-store.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import { grantedResourceScopes } from './resources.ts';
 
+const MAX_REQUEST_CHARACTERS = 8192;
+
 /** OpenID Connect Core 5.4, as far as accounts have them. */
 export const SCOPE_CLAIMS: Readonly<Record<string, readonly string[]>> = {
   openid: ['sub'],
@@ -85,6 +87,12 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
           );
         }
       }
+    },
+
+    /** Anonymous requests are stored until somebody signs in; this much is enough for the longest honest one. */
+    checkSize(ctx: KoaContextWithOIDC): void {
+      const size = Object.values(ctx.oidc.params ?? {}).join('').length;
+      if (size > MAX_REQUEST_CHARACTERS) throw new errors.InvalidRequest('the authorization request is too long');
     },
 
     /** A SHA-256 in base64url has 43 characters (RFC 7636 4.2); any other challenge could never be met. */

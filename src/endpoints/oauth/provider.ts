@@ -125,6 +125,7 @@ export function createProvider(options: ProviderOptions): Provider {
       ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
     extraParams: {
       // Not parameters: the engine runs these hooks for every authorization request, after it has checked the scope.
+      'urn:gatehouse:size': (ctx) => policies.checkSize(ctx),
       'urn:gatehouse:challenge': (ctx) => policies.checkChallenge(ctx),
       'urn:gatehouse:offline-access': (ctx, _value, client) => policies.keepOfflineAccess(ctx, client),
     },

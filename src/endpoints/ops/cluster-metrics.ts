@@ -1,4 +1,7 @@
-import { AggregatorRegistry } from 'prom-client';
+import { AggregatorRegistry, type Registry } from 'prom-client';
+
+/** In a worker: lets the primary process collect these. */
+export const shareMetrics = (registry: Registry): void => AggregatorRegistry.setRegistries(registry);
 
 const aggregator = new AggregatorRegistry();
 

@@ -39,7 +39,7 @@ export function createRedisTokenStore({
     return Math.max(expiresAt - clock.nowSeconds() + slack, 1) * 1000;
   }
 
-  async function put(mode: 'insert' | 'save' | 'replace', record: TokenRecord): Promise<boolean> {
+  async function put(mode: 'insert' | 'save', record: TokenRecord): Promise<boolean> {
     const ttl = ttlMs(record);
     const stored = await connection.run(async (redis) => {
       // Indexed first: a record that no index knows could not be revoked, an index without a record does no harm.
@@ -68,8 +68,6 @@ export function createRedisTokenStore({
     async save(record) {
       await put('save', record);
     },
-
-    replace: (record) => put('replace', record),
 
     find: (kind, id) => connection.run((redis) => read(redis, memberOf({ kind, id }))),
     findMany: (keys) => fetch(keys.map(memberOf)),

@@ -4,7 +4,7 @@
  */
 export const SCRIPTS = {
   /**
-   * Writes a record (`r`) and its lifetime. `insert` leaves an existing one alone, `replace` makes no new one; both then answer 0. The marks of use, `c`
+   * Writes a record (`r`) and its lifetime. `insert` leaves an existing one alone and answers 0. The marks of use, `c`
    * (consumed at) and `x` (receipt), come from the caller for a new record only: a save never clears them.
    */
   putRecord: {
@@ -12,7 +12,6 @@ export const SCRIPTS = {
     lua: `
       local fresh = redis.call('EXISTS', KEYS[1]) == 0
       if ARGV[1] == 'insert' and not fresh then return 0 end
-      if ARGV[1] == 'replace' and fresh then return 0 end
       redis.call('HSET', KEYS[1], 'r', ARGV[2])
       if fresh and ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'c', ARGV[4]) end
       if fresh and ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'x', ARGV[5]) end
@@ -71,7 +70,7 @@ export const SCRIPTS = {
 export interface ScriptCommands {
   putRecord(
     key: string,
-    mode: 'insert' | 'save' | 'replace',
+    mode: 'insert' | 'save',
     record: string,
     ttlMs: number | '',
     consumedAt: number | '',

@@ -23,13 +23,6 @@ export function createTokenStore({ database }: { database: Database }): DurableT
     insert: (record) => database.insertIfAbsent('token_records', toTokenRow(record)),
     save: (record) => database.upsert('token_records', toTokenRow(record), KEY, REPLACED),
 
-    async replace(record) {
-      const row = toTokenRow(record);
-      const sql = `update token_records set ${REPLACED.map((column) => `${column} = ?`).join(', ')} where kind = ? and id = ?`;
-      const values = [...REPLACED.map((column) => row[column] ?? null), record.kind, record.id];
-      return (await database.affected(sql, values)) === 1;
-    },
-
     find: async (kind, id) => (await records('kind = ? and id = ?', [kind, id]))[0] ?? null,
 
     async findMany(keys) {
