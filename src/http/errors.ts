@@ -9,6 +9,8 @@ export type TranslateError = (error: unknown) => AppError;
 
 export const asAppError: TranslateError = (error) => {
   if (error instanceof AppError) return error;
+  // The engine's word for a browser whose sign-in is no longer there, when it comes from the end of a request.
+  if ((error as Error | null)?.name === 'SessionNotFound') return new AppError('session_not_found', { cause: error });
   // Koa and Node mark errors that are the caller's fault (a malformed URI, an aborted upload) with a 4xx status.
   const status = (error as { status?: unknown } | null)?.status;
   if (typeof status === 'number' && status >= 400 && status < 500)
@@ -46,6 +48,8 @@ export function errorHandler({
       if (status >= 500)
         log.error({ requestId, error: error.code, err: error.cause ?? error }, error.internal ?? error.message);
       else if (error.internal) log.info({ requestId, error: error.code, reason: error.internal }, 'refused');
+      // A redirect that was prepared before it failed leads nowhere.
+      ctx.remove('Location');
       for (const [name, value] of Object.entries(error.headers)) ctx.set(name, value);
       if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));
       write(ctx, error);

@@ -139,7 +139,8 @@ function collect(pairs: readonly [string, string][], repeatable: readonly string
 }
 
 /** A name a client sent, fit for an error_description (RFC 6749 5.2 allows %x20-21 / %x23-5B / %x5D-7E). */
-export const printable = (name: string): string => name.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?').slice(0, 64);
+export const printable = (text: string, limit = 64): string =>
+  text.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?').slice(0, limit);
 
 /** The value of a parameter that cannot be repeated. */
 export function single(parameters: Parameters, name: string): string | undefined {

@@ -18,6 +18,8 @@ export const AUDIT_TYPES = [
   'grant.revoked',
   'code.reused',
   'refresh_token.reused',
+  /** Within the grace window, from another address than the first use. */
+  'refresh_token.replayed',
   'token.revoked',
   'resource.created',
   'resource.deleted',

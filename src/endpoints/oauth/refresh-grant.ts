@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { errors } from 'oidc-provider';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
 import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { Client } from '../../domain/clients/client.ts';
@@ -10,6 +11,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import { createSealer } from '../../kit/seal.ts';
 import type { RunEngineGrant } from './code-grant.ts';
+import { fromEngineError } from './engine-errors.ts';
 import type { TokenCodec } from './token-codec.ts';
 import { type Grant, grantParameters, type TokenResponse } from './token-endpoint.ts';
 import { newTokenUnit, toCommit } from './token-unit.ts';
@@ -50,8 +52,13 @@ export function createRefreshGrant({
   }
 
   /** The answer to a token that was used before. */
-  async function replay(ctx: Context, record: TokenRecord, value: string, context: string): Promise<TokenResponse> {
-    const { consumedAt, receipt, grantId, accountId } = record;
+  async function replay(
+    ctx: Context,
+    record: TokenRecord,
+    value: string,
+    request: RefreshRequest,
+  ): Promise<TokenResponse> {
+    const { consumedAt, receipt, grantId, accountId, clientId } = record;
     if (consumedAt === null || receipt === null || clock.nowMs() - consumedAt >= graceSeconds * 1000) {
       throw await endGrant(ctx, record);
     }
@@ -61,14 +68,31 @@ export function createRefreshGrant({
       accountId === null ? null : accounts.find(accountId),
     ]);
     if (!grant || !account || account.disabledAt !== null) throw refused('the grant or account ended');
+    refuseAsIfUnused(codec.decode(record), request);
+    const kept = openReceipt(value, receipt, request.context);
+    if (!kept) throw refused('a retry with another scope or resource');
+    const { ip, requestId, addressGroup } = factsOf(ctx);
+    if (kept.addressGroup !== addressGroup) {
+      await audit('refresh_token.replayed', {
+        accountId,
+        clientId,
+        ip,
+        requestId,
+        details: { firstUse: kept.addressGroup },
+      });
+    }
+    return kept.response;
+  }
+
+  function openReceipt(value: string, receipt: string, context: string): Receipt | null {
     try {
       return JSON.parse(
         createSealer([receiptKey(value)])
           .open(receipt, context)
           .toString(),
-      ) as TokenResponse;
+      ) as Receipt;
     } catch {
-      throw refused('a retry with another scope or resource');
+      return null;
     }
   }
 
@@ -78,27 +102,64 @@ export function createRefreshGrant({
     const record = await tokens.find('RefreshToken', id);
     if (!record) throw refused('no such refresh token');
     if (record.clientId !== client.id) throw refused('the refresh token belongs to another client');
-    const context = receiptContext(id, client, parameters);
-    if (record.consumedAt !== null) return replay(ctx, record, value, context);
+    const request = readRequest(id, client, parameters);
+    if (record.consumedAt !== null) return replay(ctx, record, value, request);
 
     const unit = newTokenUnit();
     unit.known = record;
     ctx.state['tokenUnit'] = unit;
     await runEngine(ctx, 'refresh_token', grantParameters(parameters), client.id);
     const response = ctx.body as TokenResponse;
+    const kept: Receipt = { response, addressGroup: factsOf(ctx).addressGroup };
     const receipt =
-      graceSeconds > 0 ? createSealer([receiptKey(value)]).seal(JSON.stringify(response), context) : undefined;
+      graceSeconds > 0 ? createSealer([receiptKey(value)]).seal(JSON.stringify(kept), request.context) : undefined;
     if (await tokens.commit(toCommit(unit, clock.nowMs(), receipt))) return response;
     // Somebody else was faster: the successor minted here was never stored, theirs is the answer.
     const winner = await tokens.find('RefreshToken', id);
     if (!winner) throw refused('the grant ended meanwhile');
-    return replay(ctx, winner, value, context);
+    return replay(ctx, winner, value, request);
   };
 }
 
-/** What a receipt is bound to. */
-function receiptContext(id: string, client: Client, parameters: Parameters): string {
-  const scope = (single(parameters, 'scope') ?? '').split(' ').sort().join(' ');
-  const resource = parameters.get('resource') ?? '';
-  return JSON.stringify(['refresh-receipt', id, client.id, scope, resource]);
+interface Receipt {
+  response: TokenResponse;
+  /** Where the first use came from. */
+  addressGroup: string;
+}
+
+interface RefreshRequest {
+  scopes: string[];
+  resources: string[];
+  /** What a receipt is bound to. */
+  context: string;
+}
+
+function readRequest(id: string, client: Client, parameters: Parameters): RefreshRequest {
+  const scopes = (single(parameters, 'scope')?.split(' ') ?? []).sort();
+  const named = parameters.get('resource') ?? [];
+  const resources = typeof named === 'string' ? [named] : [...named];
+  return { scopes, resources, context: JSON.stringify(['refresh-receipt', id, client.id, scopes, resources]) };
+}
+
+/**
+ * Within the window, a request that would have failed without using the token fails the same way. Otherwise whoever holds a
+ * copy could ask, with a scope that does not exist, whether its owner has used it yet, and follow unnoticed.
+ */
+function refuseAsIfUnused(payload: Record<string, unknown>, { scopes, resources }: RefreshRequest): void {
+  const granted = String(payload['scope'] ?? '').split(' ');
+  const missing = scopes.filter((scope) => !granted.includes(scope));
+  if (missing.length > 0) {
+    const what = missing.length === 1 ? 'scope' : 'scopes';
+    throw new AppError('invalid_scope', { public: `refresh token missing requested ${what}` });
+  }
+  const allowed = [payload['resource'] ?? []].flat();
+  if (resources.length > 1 || resources.some((resource) => !allowed.includes(resource))) {
+    throw fromEngineError(
+      resources.length > 1
+        ? new errors.InvalidTarget(
+            'only a single resource indicator value must be requested/resolved during Access Token Request',
+          )
+        : new errors.InvalidTarget(),
+    );
+  }
 }
