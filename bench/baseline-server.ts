@@ -1,41 +1,34 @@
 /**
  * What the numbers are compared with: the OAuth engine alone, as its documentation sets it up, with its in-memory storage
- * and static clients. It answers the same requests with tokens of the same kinds; it has no database, no log, no metrics.
+ * and static clients. It gives the same kinds of tokens for the same requests; it has no database, log or metrics.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type JWK, Provider } from 'oidc-provider';
-import { API_CLIENT, ISSUER, JWT_API, MACHINE, OPAQUE_API, SCOPES } from './fixtures.ts';
+import { type ClientMetadata, Provider } from 'oidc-provider';
+import { type Credentials, type Fixture, ISSUER, JWT_API, SCOPES } from './fixtures.ts';
 
+const { machine, api } = JSON.parse(process.env.BENCH_FIXTURE ?? '') as Fixture;
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
+const client = ({ id, secret }: Credentials, grants: string[]): ClientMetadata => ({
+  client_id: id,
+  client_secret: secret,
+  grant_types: grants,
+  redirect_uris: [],
+  response_types: [],
+});
+
 const provider = new Provider(ISSUER, {
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: 'bench' } as JWK] } as never,
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: 'bench' }] as never },
   clientDefaults: { id_token_signed_response_alg: 'ES256' },
-  clients: [
-    {
-      client_id: MACHINE.id,
-      client_secret: MACHINE.secret,
-      grant_types: ['client_credentials'],
-      redirect_uris: [],
-      response_types: [],
-    },
-    {
-      client_id: API_CLIENT.id,
-      client_secret: API_CLIENT.secret,
-      grant_types: [],
-      redirect_uris: [],
-      response_types: [],
-    },
-  ],
+  clients: [client(machine, ['client_credentials']), client(api, [])],
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     resourceIndicators: {
       enabled: true,
-      defaultResource: () => OPAQUE_API,
       getResourceServerInfo: (_ctx, resource) => ({
         scope: SCOPES.join(' '),
         audience: resource,

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import type { JWK } from 'jose';
+import { SignJWT } from 'jose';
+import {
+  type ClientFlows,
+  createClientFlows,
+  createUserAgent,
+  newVerifier,
+  post,
+  tokenOf,
+  USER,
+} from '../support/client-flows.ts';
+import { createLedger, type Ledger } from '../support/e2e-ledger.ts';
+import { CALLBACK, createParties, type Parties } from '../support/e2e-parties.ts';
+import { ALL_SETUPS, createWorld, describeOn, type Node, type World } from '../support/e2e-world.ts';
+
+const WRONG_PASSWORD = 'a password that nobody ever had';
+const OPERATOR_PASSWORD = 'a password from the command line';
+
+/** Security requirements TK22, VA02 and LG01: a stolen dump or log opens no door. */
+describeOn(ALL_SETUPS, 'after every flow, the stores and logs', (setup) => {
+  let world: World;
+  let node: Node;
+  let parties: Parties;
+  let flows: ClientFlows;
+  let ledger: Ledger;
+
+  before(async function () {
+    this.timeout(120_000);
+    world = await createWorld(setup, this, { env: { LOG_LEVEL: 'trace' } });
+    node = await world.start();
+    parties = await createParties(await world.services());
+    flows = createClientFlows({ issuer: world.issuer, redirectUri: CALLBACK });
+    ledger = createLedger();
+    await everyFlow(ledger.watch(node.fetch));
+    await collectKeys();
+  });
+  after(() => world?.close());
+
+  async function everyFlow(fetch: Node['fetch']): Promise<void> {
+    const agent = createUserAgent(fetch, world.issuer);
+    const at = (path: string): string => `${world.issuer}/oauth2/${path}`;
+
+    // A wrong password, a denial, then the way through; and one sign-in that is never finished.
+    const start = flows.authorizationUrl(parties.basic.id, newVerifier());
+    const shown = await agent.open(start);
+    if (!('page' in shown)) throw new Error('no sign-in page');
+    await agent.submit(shown.page, '/sign-in', { email: USER.email, password: WRONG_PASSWORD });
+    await agent.submit(shown.page, '/cancel');
+    await createUserAgent(fetch, world.issuer).open(start);
+
+    for (const client of [parties.basic, parties.opaque]) {
+      const issued = await flows.code(agent, client.id);
+      const first = await flows.redeem(fetch, client, issued);
+      const second = await flows.refresh(fetch, client, tokenOf(first, 'refresh_token'));
+      // Answered from the receipt, which is then at rest.
+      await flows.refresh(fetch, client, tokenOf(first, 'refresh_token'));
+      await flows.introspect(fetch, client, tokenOf(second, 'access_token'));
+      await flows.clientCredentials(fetch, client);
+      const revoked = await flows.clientCredentials(fetch, client);
+      await flows.revoke(fetch, client, tokenOf(revoked, 'access_token'));
+    }
+    const reused = await flows.code(agent, parties.public.id);
+    await flows.redeem(fetch, parties.public, reused);
+    await flows.redeem(fetch, parties.public, reused);
+    await flows.code(agent, parties.public.id);
+
+    const { id, secret = '', privateKey } = { ...parties.post, privateKey: parties.jwt.privateKey };
+    await post(fetch, at('token'), { id }, { grant_type: 'client_credentials', client_secret: secret });
+    if (!privateKey) throw new Error('no key');
+    const assertion = await new SignJWT({ jti: randomUUID() })
+      .setProtectedHeader({ alg: 'ES256' })
+      .setIssuer(parties.jwt.id)
+      .setSubject(parties.jwt.id)
+      .setAudience(world.issuer)
+      .setExpirationTime('1m')
+      .sign(privateKey);
+    const asserted = {
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertion,
+    };
+    for (const expected of [200, 401]) {
+      expect((await post(fetch, at('token'), { id: parties.jwt.id }, asserted)).status).to.equal(expected);
+    }
+    // Wrong in every way a log might want to tell about.
+    await post(fetch, at('token'), parties.basic, {
+      grant_type: 'refresh_token',
+      refresh_token: `grt_${'x'.repeat(43)}`,
+    });
+    await post(fetch, at('token'), { id: parties.basic.id, secret: 'a wrong client secret' }, asserted);
+    await fetch(`${at('token')}?client_secret=${parties.basic.secret}`, {
+      method: 'POST',
+      body: new URLSearchParams(),
+    });
+
+    // For userinfo, then signed out; and signed in again, so that a session is at rest.
+    const forUserinfo = await flows.code(agent, parties.basic.id, { scope: 'openid profile' });
+    const user = await flows.redeem(fetch, parties.basic, forUserinfo);
+    const bearer = { authorization: `Bearer ${tokenOf(user, 'access_token')}` };
+    expect((await fetch(at('userinfo'), { headers: bearer })).status).to.equal(200);
+    const asked = await agent.open(`${at('logout')}?id_token_hint=${tokenOf(user, 'id_token')}`);
+    if (!('page' in asked)) throw new Error('no sign-out page');
+    await agent.submit(asked.page, '/confirm', { logout: 'yes' });
+    await flows.redeem(fetch, parties.basic, await flows.code(agent, parties.basic.id));
+    for (const [name, value] of agent.cookies()) ledger.add(`cookie ${name}`, value);
+  }
+
+  /** What never crosses the wire, and what the command line makes. */
+  async function collectKeys(): Promise<void> {
+    ledger.add('password', USER.password);
+    const input = OPERATOR_PASSWORD;
+    await world.cliJson(['user', 'create', '--email', 'grace@example.com', '--password-stdin'], { input });
+    ledger.add('password', input);
+    const { secret } = await world.cliJson(['client', 'create', '--type', 'machine', '--name', 'From the CLI']);
+    expect(secret).to.be.a('string');
+    ledger.add('client secret', secret);
+    const rotated = await world.cliJson(['client', 'rotate-secret', parties.post.id]);
+    ledger.add('client secret', rotated.secret);
+    await world.cliJson(['keys', 'rotate', '--now']);
+
+    const { keySet, dataKeys, sealer: _, ...services } = await world.services();
+    await keySet.refresh();
+    const addPrivate = (what: string, jwk: JWK): void => {
+      for (const member of ['d', 'p', 'q', 'dp', 'dq', 'qi'] as const) {
+        const value = jwk[member] as string | undefined;
+        ledger.add(`${what}.${member}`, value);
+        if (value) ledger.add(`${what}.${member} as bytes`, Buffer.from(value, 'base64url').toString('latin1'));
+      }
+    };
+    for (const key of keySet.all()) addPrivate(`signing key ${key.algorithm} ${key.state}`, key.privateJwk);
+    addPrivate('client key', parties.jwt.privateJwk ?? {});
+    for (const [name, key] of Object.entries(dataKeys)) {
+      for (const form of ['base64url', 'base64', 'hex', 'latin1'] as const) {
+        ledger.add(`data key ${name}`, key.toString(form));
+      }
+    }
+    ledger.add('GATEHOUSE_SECRETS', world.secret);
+    expect(services.config.issuer).to.equal(world.issuer);
+  }
+
+  it('hold no credential in any form, while the server runs', async () => {
+    expect(ledger.size()).to.be.greaterThan(60);
+    const dump = await world.dump();
+    // It is all there: accounts and clients in clear, sessions, tokens.
+    expect(dump)
+      .to.include(USER.email)
+      .and.include(parties.basic.id)
+      .and.include('Session')
+      .and.include('RefreshToken');
+    expect(ledger.foundIn(dump)).to.deep.equal([]);
+  });
+
+  it('hold none after it ended', async () => {
+    expect(await node.stop()).to.equal(0);
+    expect(ledger.foundIn(await world.dump())).to.deep.equal([]);
+  });
+
+  it('hold none in the log, however much is logged', () => {
+    const log = world.logs().replace(/^[\s\S]*?Demonstration data[\s\S]*?<the access_token>.*$/m, '');
+    expect(log).to.include('"route":"token authorization_code"').and.include('refused');
+    expect(ledger.foundIn(log)).to.deep.equal([]);
+  });
+});

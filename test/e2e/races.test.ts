@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import { SignJWT } from 'jose';
+import {
+  type ClientFlows,
+  createClientFlows,
+  createUserAgent,
+  type TokenAnswer,
+  tokenOf,
+  type UserAgent,
+} from '../support/client-flows.ts';
+import { CALLBACK, createParties, createUser, type Parties } from '../support/e2e-parties.ts';
+import { ALL_SETUPS, createWorld, describeOn, type Node, type World } from '../support/e2e-world.ts';
+
+const CROWD = 50;
+const GRACE_SECONDS = 3;
+
+/** Half of the crowd asks one process, half the other. */
+describeOn(ALL_SETUPS, 'two processes on one store', (setup) => {
+  let world: World;
+  let parties: Parties;
+  let flows: ClientFlows;
+  let browser: UserAgent;
+  let nodes: [Node, Node];
+  /** The same store without a grace window. */
+  let strict: [Node, Node];
+
+  before(async function () {
+    this.timeout(120_000);
+    world = await createWorld(setup, this, { env: { GATEHOUSE_REFRESH_GRACE: `${GRACE_SECONDS}s` } });
+    const first = await world.start();
+    const withoutGrace = { env: { GATEHOUSE_REFRESH_GRACE: '0' } };
+    const [second, third, fourth] = await Promise.all([
+      world.start(),
+      world.start(withoutGrace),
+      world.start(withoutGrace),
+    ]);
+    nodes = [first, second];
+    strict = [third, fourth];
+    parties = await createParties(await world.services());
+    flows = createClientFlows({ issuer: world.issuer, redirectUri: CALLBACK });
+    browser = createUserAgent(first.fetch, world.issuer);
+  });
+  after(() => world?.close());
+
+  const crowd = <T>(between: readonly Node[], ask: (node: Node, index: number) => Promise<T>): Promise<T[]> =>
+    Promise.all(Array.from({ length: CROWD }, (_, i) => ask(between[i % between.length] as Node, i)));
+
+  /** How often each outcome came: `200`, `400 invalid_grant`. */
+  function tally(answers: readonly TokenAnswer[]): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { status, body } of answers) {
+      const outcome = [status, body.error].filter(Boolean).join(' ');
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  const winnerOf = (answers: readonly TokenAnswer[]): TokenAnswer => {
+    const winner = answers.find(({ status }) => status === 200);
+    if (!winner) throw new Error('nobody won');
+    return winner;
+  };
+
+  async function expectDead(answer: TokenAnswer): Promise<void> {
+    for (const node of nodes) {
+      expect(await flows.isActive(node.fetch, parties.jwtApi, tokenOf(answer, 'access_token'))).to.equal(false);
+      expect(await flows.isActive(node.fetch, parties.basic, tokenOf(answer, 'refresh_token'))).to.equal(false);
+    }
+  }
+
+  it('redeem one code once, and end its grant', async () => {
+    const issued = await flows.code(browser, parties.basic.id);
+    const answers = await crowd(nodes, (node) => flows.redeem(node.fetch, parties.basic, issued));
+    expect(tally(answers)).to.deep.equal({ 200: 1, '400 invalid_grant': CROWD - 1 });
+    await expectDead(winnerOf(answers));
+  });
+
+  it('accept one client assertion once', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const { id, privateKey } = parties.jwt;
+    if (!privateKey) throw new Error('no key');
+    const assertion = await new SignJWT({ jti: crypto.randomUUID() })
+      .setProtectedHeader({ alg: 'ES256', kid: 'first' })
+      .setIssuer(id)
+      .setSubject(id)
+      .setAudience(world.issuer)
+      .setIssuedAt(now)
+      .setExpirationTime(now + 60)
+      .sign(privateKey);
+    const answers = await crowd(nodes, (node) =>
+      flows.clientCredentials(node.fetch, parties.jwt, {
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: assertion,
+      }),
+    );
+    expect(tally(answers)).to.deep.equal({ 200: 1, '401 invalid_client': CROWD - 1 });
+  });
+
+  it('give one successor to every refresh within the grace window, and end the family on any later one', async () => {
+    const first = await flows.redeem(nodes[0].fetch, parties.basic, await flows.code(browser, parties.basic.id));
+    const token = tokenOf(first, 'refresh_token');
+    const answers = await crowd(nodes, (node) => flows.refresh(node.fetch, parties.basic, token));
+    expect(tally(answers)).to.deep.equal({ 200: CROWD });
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).to.equal(1);
+
+    const winner = winnerOf(answers);
+    const successor = await flows.refresh(nodes[1].fetch, parties.basic, tokenOf(winner, 'refresh_token'));
+    expect(successor.status).to.equal(200);
+
+    await new Promise((resolve) => setTimeout(resolve, GRACE_SECONDS * 1000 + 200));
+    const late = await flows.refresh(nodes[1].fetch, parties.basic, token);
+    expect(tally([late])).to.deep.equal({ '400 invalid_grant': 1 });
+    await expectDead(winner);
+    await expectDead(successor);
+  });
+
+  it('let one refresh pass where there is no grace window, and end the family', async () => {
+    const first = await flows.redeem(strict[0].fetch, parties.basic, await flows.code(browser, parties.basic.id));
+    const token = tokenOf(first, 'refresh_token');
+    const answers = await crowd(strict, (node) => flows.refresh(node.fetch, parties.basic, token));
+    expect(tally(answers)).to.deep.equal({ 200: 1, '400 invalid_grant': CROWD - 1 });
+    await expectDead(winnerOf(answers));
+  });
+
+  it('keep one live family through generations of concurrent refreshes', async () => {
+    const GENERATIONS = 12;
+    const first = await flows.redeem(nodes[0].fetch, parties.basic, await flows.code(browser, parties.basic.id));
+    const seen = new Set([tokenOf(first, 'refresh_token')]);
+    // Each goes at its own pace and may lag behind: the window lets it catch up.
+    await Promise.all(
+      Array.from({ length: 6 }, async (_, walker) => {
+        let token = tokenOf(first, 'refresh_token');
+        for (let generation = 0; generation < GENERATIONS; generation += 1) {
+          const node = nodes[(walker + generation) % 2] as Node;
+          token = tokenOf(await flows.refresh(node.fetch, parties.basic, token), 'refresh_token');
+          seen.add(token);
+        }
+      }),
+    );
+    expect(seen.size).to.equal(GENERATIONS + 1);
+    const alive = await Promise.all(
+      Array.from(seen, (token, i) => flows.isActive((nodes[i % 2] as Node).fetch, parties.basic, token)),
+    );
+    expect(alive.filter(Boolean)).to.have.length(1);
+  });
+
+  for (const kind of ['JWT', 'opaque'] as const) {
+    it(`end ${kind} access tokens everywhere when their code is used again`, async () => {
+      const [client, api] = kind === 'JWT' ? [parties.basic, parties.jwtApi] : [parties.opaque, parties.opaqueApi];
+      const issued = await flows.code(browser, client.id);
+      const token = tokenOf(await flows.redeem(nodes[0].fetch, client, issued), 'access_token');
+      expect(token.startsWith('gat_')).to.equal(kind === 'opaque');
+      expect(await flows.isActive(nodes[1].fetch, api, token)).to.equal(true);
+      expect(tally([await flows.redeem(nodes[0].fetch, client, issued)])).to.deep.equal({ '400 invalid_grant': 1 });
+      expect(await flows.isActive(nodes[1].fetch, api, token)).to.equal(false);
+    });
+  }
+
+  it('count parallel wrong passwords one by one; who knows the account from before may still sign in', async () => {
+    const victim = { email: `victim@example.com`, password: 'a password of the victim' };
+    await createUser(await world.services(), victim.email, victim.password);
+    const url = flows.authorizationUrl(parties.basic.id, 'v'.repeat(43), { prompt: 'login', login_hint: victim.email });
+    const knownDevice = createUserAgent(nodes[0].fetch, world.issuer);
+    await knownDevice.authorize(url, victim);
+
+    async function signInPage(agent: UserAgent) {
+      const stop = await agent.open(url);
+      if ('left' in stop) throw new Error(`no sign-in page but ${stop.left.href}`);
+      return stop.page;
+    }
+    const attackers = nodes.map((node) => createUserAgent(node.fetch, world.issuer));
+    const pages = await Promise.all(attackers.map(signInPage));
+    const statuses = await crowd(nodes, async (_, i) => {
+      const guess = { email: victim.email, password: `a wrong password ${i}` };
+      const stop = await (attackers[i % 2] as UserAgent).submit(pages[i % 2] as (typeof pages)[0], '/sign-in', guess);
+      return 'page' in stop ? stop.page.status : 0;
+    });
+    // Five are free; a slow machine may let the first delay pass.
+    expect(statuses.filter((status) => status === 422).length).to.be.within(5, 6);
+    expect(statuses.filter((status) => status === 429).length).to.be.within(CROWD - 6, CROWD - 5);
+
+    const unknownDevice = createUserAgent(nodes[1].fetch, world.issuer);
+    const refused = await unknownDevice.submit(await signInPage(unknownDevice), '/sign-in', victim);
+    if (!('page' in refused)) throw new Error('the right password passed at once');
+    expect(refused.page.status).to.equal(429);
+    expect(Number(refused.page.headers.get('retry-after'))).to.be.within(1, 900);
+
+    const callback = await knownDevice.authorize(url, victim);
+    expect(callback.searchParams.get('code')).to.be.a('string');
+  });
+
+  it('answered none of all this with a server error', async () => {
+    const errors = world
+      .logs()
+      .split('\n')
+      .filter((line) => /"level":"(error|fatal)"|"status":5\d\d/.test(line));
+    expect(errors).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,268 @@
+/**
+ * The whole server in the test process: real storage, services and routes behind a real port. Only time can be moved.
+ * What passes over the wire is remembered, and `dispose` fails when a credential among it reached the log or the audit trail.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadDemo } from '../../seeds/demo.ts';
+import { type App, createApp } from '../../src/app.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
+import { listen } from '../../src/http/server.ts';
+import { type Clock, systemClock } from '../../src/kit/clock.ts';
+import { createLog } from '../../src/kit/log.ts';
+import { createServices, type Services } from '../../src/services.ts';
+import { openStorage } from '../../src/storage/open-storage.ts';
+import { freePort } from './free-port.ts';
+
+export interface Reply {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** The lines of Set-Cookie. */
+  cookies: string[];
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect of it.
+  json(): any;
+}
+
+export type Fields = Record<string, string | readonly string[] | undefined>;
+
+export interface Request {
+  method?: string;
+  headers?: Record<string, string | readonly string[]>;
+  body?: string | Buffer;
+}
+
+export interface LogLine {
+  level: string;
+  msg: string;
+  [field: string]: unknown;
+}
+
+export interface Harness extends AsyncDisposable {
+  readonly issuer: string;
+  readonly config: Config;
+  readonly services: Services;
+  readonly app: App;
+  /** Every line of the log so far. */
+  readonly log: LogLine[];
+  /** The full URL of a path below the issuer. */
+  url(path: string): string;
+  /** Sends a request for a path below the issuer, or for a full URL of this server, as its clients would. */
+  send(pathOrUrl: string, request?: Request): Promise<Reply>;
+  /** The same without the headers a proxy or client adds: the path counts from the root of the server. */
+  sendRaw(path: string, request?: Request): Promise<Reply>;
+  get(pathOrUrl: string, headers?: Request['headers']): Promise<Reply>;
+  /** Posts a form. An array repeats the parameter, undefined leaves it out. */
+  post(pathOrUrl: string, fields: Fields, headers?: Request['headers']): Promise<Reply>;
+  /** Something that must never be logged. */
+  keepSecret(value: string | null | undefined): void;
+}
+
+export interface HarnessOptions {
+  env?: Record<string, string>;
+  clock?: Clock;
+  /** Whether the demonstration data is loaded; default true outside production. */
+  demo?: boolean;
+  /** Anything to change before the routes are made, for instance a spy. */
+  adjust?: (services: Services) => void;
+}
+
+/** A clock that can be moved. The OAuth engine does not know it: see `travel`. */
+export interface TestClock extends Clock {
+  advance(seconds: number): void;
+}
+
+export function createTestClock(): TestClock {
+  let offsetMs = 0;
+  const nowMs = (): number => systemClock.nowMs() + offsetMs;
+  return {
+    nowMs,
+    nowSeconds: () => Math.floor(nowMs() / 1000),
+    advance(seconds) {
+      offsetMs += seconds * 1000;
+    },
+  };
+}
+
+/** Moves the wall clock of this process, the engine included, until it is disposed: `using _ = travel(3600)`. */
+export function travel(seconds: number): Disposable {
+  const before = Date.now;
+  Date.now = () => before() + seconds * 1000;
+  return {
+    [Symbol.dispose]() {
+      Date.now = before;
+    },
+  };
+}
+
+/** Names of parameters and members whose values open something. */
+const SECRET_NAMES =
+  /"?\b(access_token|refresh_token|id_token|code|password|client_secret|client_assertion|code_verifier|token)"?(?:=|":\s*")([^&"\s]{16,})/g;
+
+export async function startHarness({
+  env = {},
+  clock = systemClock,
+  demo,
+  adjust,
+}: HarnessOptions = {}): Promise<Harness> {
+  const port = await freePort();
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'gatehouse-harness-'));
+  const config = parseConfig({
+    NODE_ENV: 'test',
+    PORT: String(port),
+    // Production refuses a database that a restart loses.
+    DATABASE_URL:
+      env.NODE_ENV === 'production' ? `sqlite:${join(dataDirectory, 'gatehouse.sqlite')}` : 'sqlite::memory:',
+    GATEHOUSE_DATA_DIR: dataDirectory,
+    ...env,
+    ...(env.ISSUER ? { ISSUER: env.ISSUER.replace('PORT', String(port)) } : {}),
+  });
+
+  const log: LogLine[] = [];
+  const logger = createLog({
+    level: 'trace',
+    destination: { write: (line: string) => void log.push(JSON.parse(line) as LogLine) },
+  });
+  const stores = await openStorage({
+    databaseUrl: config.databaseUrl,
+    ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
+    poolSize: config.databasePool,
+    log: logger,
+    clock,
+  });
+  await stores.migrations.up();
+  const services = await createServices({
+    config,
+    secrets: { ring: ['a key-encryption secret of the tests, long enough'] },
+    stores,
+    log: logger,
+    clock,
+  });
+  if (demo ?? !config.production) await loadDemo(services);
+  adjust?.(services);
+  const app = createApp(services, { version: '0.0.0-test' });
+  const listener = await listen({ handler: app.handler, port, hosts: ['127.0.0.1'], tls: null });
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+  const issuer = new URL(config.issuer);
+  const basePath = issuer.pathname.replace(/\/$/, '');
+  // In front of an https issuer stands a proxy that ends TLS.
+  const asProxy: Record<string, string> = issuer.protocol === 'https:' ? { 'x-forwarded-proto': 'https' } : {};
+  const secrets = new Set([
+    'correct horse battery staple',
+    'demo-web-secret',
+    'demo-machine-secret',
+    'demo-api-secret',
+  ]);
+
+  function pathOf(pathOrUrl: string): string {
+    if (pathOrUrl.startsWith('/')) return basePath + pathOrUrl;
+    const url = new URL(pathOrUrl);
+    if (url.origin !== issuer.origin) throw new Error(`${pathOrUrl} is not on this server`);
+    return url.pathname + url.search;
+  }
+
+  function remember(text: string): void {
+    for (const [, , value] of text.matchAll(SECRET_NAMES)) if (value) secrets.add(decodeURIComponent(value));
+  }
+
+  async function exchange(path: string, { method = 'GET', headers = {}, body }: Request = {}): Promise<Reply> {
+    const reply = await new Promise<Reply>((resolve, reject) => {
+      const outgoing = httpRequest(
+        {
+          host: '127.0.0.1',
+          port,
+          agent,
+          method,
+          path,
+          headers: {
+            host: issuer.host,
+            ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+            ...headers,
+          },
+        },
+        (incoming) => {
+          const chunks: Buffer[] = [];
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+          incoming.on('error', reject);
+          incoming.on('end', () => {
+            const text = Buffer.concat(chunks).toString();
+            resolve({
+              status: incoming.statusCode ?? 0,
+              headers: incoming.headers,
+              cookies: incoming.headers['set-cookie'] ?? [],
+              text,
+              json: () => JSON.parse(text),
+            });
+          });
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+    return reply;
+  }
+
+  const harness: Harness = {
+    issuer: config.issuer,
+    config,
+    services,
+    app,
+    log,
+    url: (path) => config.issuer + path,
+    sendRaw: exchange,
+    async send(pathOrUrl, request = {}) {
+      const reply = await exchange(pathOf(pathOrUrl), { ...request, headers: { ...asProxy, ...request.headers } });
+      if (typeof request.body === 'string') remember(request.body);
+      if (reply.status === 200 && reply.headers['content-type']?.includes('json')) remember(reply.text);
+      if (reply.headers.location) remember(reply.headers.location);
+      for (const cookie of reply.cookies) {
+        const value = /=([^;]{16,})/.exec(cookie)?.[1];
+        if (value) secrets.add(value);
+      }
+      return reply;
+    },
+    get: (pathOrUrl, headers = {}) => harness.send(pathOrUrl, { headers }),
+    post(pathOrUrl, fields, headers = {}) {
+      return harness.send(pathOrUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+        body: formBody(fields),
+      });
+    },
+    keepSecret(value) {
+      if (value) secrets.add(value);
+    },
+    async [Symbol.asyncDispose]() {
+      agent.destroy();
+      app.stop();
+      await listener.close(0);
+      const audit = await stores.audit.list({ limit: 10_000 }).catch(() => []);
+      await services.jobs.stop();
+      await stores[Symbol.asyncDispose]();
+      rmSync(dataDirectory, { recursive: true, force: true });
+      const written = `${JSON.stringify(log)}\n${JSON.stringify(audit)}`;
+      const leaked = leakedInto(written, secrets);
+      if (leaked.length > 0) throw new Error(`credentials reached the log or the audit trail: ${leaked.join(', ')}`);
+    },
+  };
+  return harness;
+}
+
+/** The secrets that stand in a text, which may be long, as may the list. */
+function leakedInto(text: string, secrets: ReadonlySet<string>): string[] {
+  const words = new Set([...text.split(/[^A-Za-z0-9_-]+/), ...text.split(/[^A-Za-z0-9._-]+/)]);
+  return [...secrets].filter((secret) =>
+    /^[A-Za-z0-9._-]+$/.test(secret) ? words.has(secret) : text.includes(secret),
+  );
+}
+
+export function formBody(fields: Fields): string {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const item of Array.isArray(value) ? value : [value]) if (item !== undefined) form.append(name, item);
+  }
+  return form.toString();
+}
