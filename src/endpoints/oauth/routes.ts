@@ -3,6 +3,7 @@ import type { Paths } from '../../config/config.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { answerPreflight } from '../../http/cors.ts';
 import { writeOAuthError } from '../../http/errors.ts';
+import { readParameters } from '../../http/parameters.ts';
 import type { ErrorWriter, Handler, Route } from '../../http/routes.ts';
 import { pagePolicy } from '../../http/security-headers.ts';
 import { sha256 } from '../../kit/digest.ts';
@@ -70,8 +71,8 @@ export function oauthRoutes({
   add(paths.revoke, 'revoke', { POST: revoke, OPTIONS: preflight('POST') });
   add(paths.jwks, 'jwks', { GET: jwks, HEAD: jwks, OPTIONS: publicPreflight });
   add(paths.userinfo, 'userinfo', { GET: viaEngine, POST: viaEngine, OPTIONS: preflight('GET, POST') });
-  add(paths.authorize, 'authorize', { GET: page }, writePage);
-  add(paths.logout, 'logout', { GET: page }, writePage);
+  add(paths.authorize, 'authorize', { GET: page, POST: asGet }, writePage);
+  add(paths.logout, 'logout', { GET: page, POST: asGet }, writePage);
   add(`${paths.logout}/confirm`, 'logout confirm', { POST: page }, writePage);
   add(`${paths.logout}/success`, 'logout success', { GET: page }, writePage);
   for (const wellKnown of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
@@ -83,6 +84,19 @@ export function oauthRoutes({
   const resumePath = new RegExp(`^${paths.authorize.replaceAll('.', '\\.')}/[A-Za-z0-9_-]{43}$`);
   return (path) => routes.get(path) ?? (resumePath.test(path) ? resume : null);
 }
+
+/**
+ * OpenID Connect lets a client post these requests (Core 3.1.2.1, RP-Initiated Logout 2). A browser does not send our cookies
+ * with a form from another site, but it does when it follows the redirect.
+ */
+const asGet: Handler = async (ctx) => {
+  const query = new URLSearchParams();
+  for (const [name, value] of await readParameters(ctx, { limitBytes: 8192, repeatable: ['resource'] })) {
+    for (const item of [value].flat()) query.append(name, item);
+  }
+  ctx.status = 303;
+  ctx.redirect(`${new URL(ctx.href).pathname}?${query}`);
+};
 
 function publicly(ctx: Context): void {
   ctx.set('Access-Control-Allow-Origin', '*');

@@ -77,6 +77,19 @@ describe('routing', () => {
     }
   });
 
+  it('takes authorization and sign-out requests that are posted, as if they were asked for', async () => {
+    for (const path of ['/oauth2/authorize', '/oauth2/logout']) {
+      const reply = await harness.post(path, { state: 'a b&c', client_id: 'demo-web' });
+      expect([reply.status, reply.headers.location]).to.deep.equal([303, `${path}?state=a+b%26c&client_id=demo-web`]);
+      const twice = await harness.send(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: 'state=a&state=b',
+      });
+      expect(twice.status).to.equal(400);
+    }
+  });
+
   it('takes no method from a header or a parameter', async () => {
     const reply = await harness.send('/oauth2/token?_method=POST', {
       method: 'GET',
