@@ -163,6 +163,7 @@ export function createApp(services: Services, { version }: { version: string }):
     provider: engine.provider,
     findClient,
     csrf: createCsrf({ digester, issuer }),
+    clock,
   });
   const signInPage = createSignInPage({
     interactions,

@@ -24,7 +24,8 @@ export function pagePolicy(formTargets: readonly string[] = []): string {
 export function formTarget(redirectUri: string): string {
   const url = URL.parse(redirectUri);
   if (!url) return "'none'";
-  return url.origin !== 'null' ? url.origin : url.protocol;
+  // A source list knows no IPv6 address (CSP3 2.3.1), so for [::1] only the scheme can be said.
+  return url.origin === 'null' || url.hostname.startsWith('[') ? url.protocol : url.origin;
 }
 
 export function securityHeaders({ https }: { https: boolean }): Middleware {

@@ -148,7 +148,7 @@ export function createConsentPage({
       const { ip, requestId } = factsOf(ctx);
       const scope = [...asked.scopes, ...asked.resources.flatMap(({ scopes }) => scopes)].join(' ');
       await audit('consent.granted', { accountId, clientId: client.id, ip, requestId, details: { scope } });
-      await interactions.finish(ctx, { consent: { grantId } }, true);
+      await interactions.finish(ctx, step, { consent: { grantId } }, true);
     },
   };
 }

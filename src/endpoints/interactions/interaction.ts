@@ -4,6 +4,7 @@ import type { Client } from '../../domain/clients/client.ts';
 import type { Csrf } from '../../http/csrf.ts';
 import { readParameters, single } from '../../http/parameters.ts';
 import { formTarget } from '../../http/security-headers.ts';
+import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 
 export type EngineInteraction = Awaited<ReturnType<Provider['interactionDetails']>>;
@@ -22,7 +23,9 @@ export function createInteractions({
   provider,
   findClient,
   csrf,
+  clock,
 }: {
+  clock: Clock;
   provider: () => Provider;
   findClient: (id: string) => Promise<Client | null>;
   csrf: Csrf;
@@ -53,12 +56,27 @@ export function createInteractions({
     },
     token: (uid: string): string => csrf.token(uid),
     /** Hands the result to the engine and sends the browser back to it. 303: the form's fields must not be sent along. */
-    async finish(ctx: Context, result: InteractionResults, merge: boolean): Promise<void> {
+    async finish(ctx: Context, step: Step, result: InteractionResults, merge: boolean): Promise<void> {
+      await followSession(ctx, step.interaction);
       const returnTo = await provider().interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: merge });
       ctx.status = 303;
       ctx.redirect(returnTo);
     },
   };
+
+  /**
+   * Two tabs that sign in at the same moment make two sessions, and the browser keeps the later one. The step of the other
+   * tab goes on in it, as long as it is the same person.
+   */
+  async function followSession(ctx: Context, interaction: EngineInteraction): Promise<void> {
+    const { session } = interaction;
+    const cookie = ctx.cookies.get(provider().cookieName('session'), { signed: true });
+    if (!session || !cookie || session.cookie === cookie) return;
+    const kept = await provider().Session.find(cookie);
+    if (!kept || kept.uid === session.uid || kept.accountId !== session.accountId) return;
+    interaction.session = { ...session, uid: kept.uid, cookie };
+    await interaction.save(interaction.exp - clock.nowSeconds());
+  }
 }
 
 export type Interactions = ReturnType<typeof createInteractions>;

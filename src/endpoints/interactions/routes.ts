@@ -53,6 +53,7 @@ export function interactionRoutes({
     }
     await interactions.finish(
       ctx,
+      step,
       { error: 'access_denied', error_description: 'the end-user denied the request' },
       false,
     );

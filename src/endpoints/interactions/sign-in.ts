@@ -58,7 +58,7 @@ export function createSignInPage({
           const { id: accountId } = outcome.account;
           await audit('account.signed_in', { accountId, clientId, ip, requestId });
           deviceCookie.remember(ctx, accountId);
-          return interactions.finish(ctx, { login: { accountId, amr: ['pwd'], ts: outcome.at } }, false);
+          return interactions.finish(ctx, step, { login: { accountId, amr: ['pwd'], ts: outcome.at } }, false);
         }
         case 'throttled':
           // Once a minute for an address: strangers must not be able to fill the audit trail.

@@ -108,7 +108,8 @@ export function createRefreshGrant({
     const unit = newTokenUnit();
     unit.known = record;
     ctx.state['tokenUnit'] = unit;
-    await runEngine(ctx, 'refresh_token', grantParameters(parameters), client.id);
+    const params = { ...grantParameters(parameters), ...scopeLeft(codec.decode(record), client, request) };
+    await runEngine(ctx, 'refresh_token', params, client.id);
     const response = ctx.body as TokenResponse;
     const kept: Receipt = { response, addressGroup: factsOf(ctx).addressGroup };
     const receipt =
@@ -139,6 +140,19 @@ function readRequest(id: string, client: Client, parameters: Parameters): Refres
   const named = parameters.get('resource') ?? [];
   const resources = typeof named === 'string' ? [named] : [...named];
   return { scopes, resources, context: JSON.stringify(['refresh-receipt', id, client.id, scopes, resources]) };
+}
+
+/** The scope to ask the engine for, when the client may have less today than the family was granted. */
+function scopeLeft(payload: Record<string, unknown>, client: Client, { scopes }: RefreshRequest): { scope?: string } {
+  const granted = String(payload['scope'] ?? '')
+    .split(' ')
+    .filter(Boolean);
+  if (granted.every((scope) => client.scopes.includes(scope))) return {};
+  // What was never granted stays in the request: the engine refuses it by name.
+  const asked = scopes.length > 0 ? scopes : granted;
+  const left = asked.filter((scope) => client.scopes.includes(scope) || !granted.includes(scope));
+  if (left.length === 0) throw new AppError('invalid_scope', { public: 'nothing of this scope is left to the client' });
+  return { scope: left.join(' ') };
 }
 
 /**
