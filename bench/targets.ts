@@ -60,6 +60,7 @@ export async function measureTargets(
   print(`\n${comparisonTable(comparisons)}`);
   const pair = (of: typeof memory): string => `${of.gatehouse.toFixed(0)} MB (baseline ${of.baseline.toFixed(0)} MB)`;
   print(`resident memory: ${pair(memory)} at rest, ${pair(later)} at rest after the load\n`);
+  if (redisUrl === null) return print('The targets are for PostgreSQL with Redis.');
   print(
     findingsTable([
       ...comparisons.map(ratioFinding),

@@ -25,16 +25,30 @@ export async function runCluster(env: Env): Promise<boolean> {
   if (config.demo) await loadDemo(services);
 
   let stopping = false;
+  let serving = false;
+  cluster.on('listening', () => {
+    if (serving) return;
+    serving = true;
+    if (!config.production) process.stdout.write(welcome(config));
+  });
   cluster.on('exit', (worker, code) => {
     if (stopping) return;
+    if (!serving) {
+      // None has ever served: the reason, which it has printed, will not go away by trying again.
+      stopping = true;
+      process.exitCode = 1;
+      for (const other of Object.values(cluster.workers ?? {})) other?.kill();
+      metrics?.close();
+      cluster.disconnect(() => process.exit(1));
+      return;
+    }
     log.error({ worker: worker.id, code }, 'worker ended; starting another');
     // Not at once: a worker that cannot start must not be restarted in a tight loop.
     setTimeout(() => !stopping && cluster.fork(), 1000);
   });
-  for (let i = 0; i < config.workers; i += 1) cluster.fork();
   const metrics =
     config.metrics.port === null ? null : await listenMetrics(clusterMetrics, config.metrics.port, config.metrics.host);
-  if (!config.production) process.stdout.write(welcome(config));
+  for (let i = 0; i < config.workers; i += 1) cluster.fork();
 
   onStop(log, async () => {
     stopping = true;

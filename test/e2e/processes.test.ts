@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { type ClientFlows, createClientFlows, createUserAgent, tokenOf } from '../support/client-flows.ts';
 import { startLoad, until } from '../support/e2e-load.ts';
@@ -27,12 +28,7 @@ describeOn(TWO_SETUPS, 'the processes of a deployment', (setup) => {
 
   before(async function () {
     world = await createWorld(setup, this);
-    parties = await createParties(
-      await world.services().then(async (services) => {
-        await services.stores.migrations.up();
-        return services;
-      }),
-    );
+    parties = await createParties(await world.services());
     flows = createClientFlows({ issuer: world.issuer, redirectUri: CALLBACK });
   });
   after(() => world?.close());
@@ -48,6 +44,21 @@ describeOn(TWO_SETUPS, 'the processes of a deployment', (setup) => {
     expect(readyMs).to.be.lessThan(5000);
     await node.kill();
   });
+
+  for (const workers of ['1', '2']) {
+    it(`the start ends with a reason when the port is taken, with ${workers} worker(s)`, async () => {
+      const inTheWay = createServer();
+      await new Promise<void>((resolve) => inTheWay.listen(world.issuerPort, '127.0.0.1', resolve));
+      try {
+        const { code, stdout, stderr } = await world.startInVain({ WEB_CONCURRENCY: workers });
+        expect(code).to.equal(1);
+        expect(stdout + stderr).to.include(String(world.issuerPort));
+        expect(stdout).not.to.include('Gatehouse is ready');
+      } finally {
+        await new Promise((resolve) => inTheWay.close(resolve));
+      }
+    });
+  }
 
   describe('WEB_CONCURRENCY=2', () => {
     let node: Node;
@@ -120,6 +131,9 @@ describeOn(TWO_SETUPS, 'the processes of a deployment', (setup) => {
       expect(refused).to.be.an('error');
     });
   });
+
+  // SQLite is for one process.
+  if (setup === 'SQLite') return;
 
   describe('a worker beside web processes that run no jobs', () => {
     it('removes what has expired, serves nothing and ends in order', async () => {

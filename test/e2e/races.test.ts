@@ -4,10 +4,15 @@ import {
   type ClientFlows,
   createClientFlows,
   createUserAgent,
+  newVerifier,
+  type Page,
+  type Stop,
   type TokenAnswer,
   tokenOf,
+  USER,
   type UserAgent,
 } from '../support/client-flows.ts';
+import type { Fetch } from '../support/e2e-fetch.ts';
 import { CALLBACK, createParties, createUser, type Parties } from '../support/e2e-parties.ts';
 import { ALL_SETUPS, createWorld, describeOn, type Node, type World } from '../support/e2e-world.ts';
 
@@ -55,6 +60,11 @@ describeOn(ALL_SETUPS, 'two processes on one store', (setup) => {
     return counts;
   }
 
+  const pageOf = (stop: Stop): Page => {
+    if ('left' in stop) throw new Error(`no page but ${stop.left.href}`);
+    return stop.page;
+  };
+
   const winnerOf = (answers: readonly TokenAnswer[]): TokenAnswer => {
     const winner = answers.find(({ status }) => status === 200);
     if (!winner) throw new Error('nobody won');
@@ -69,10 +79,13 @@ describeOn(ALL_SETUPS, 'two processes on one store', (setup) => {
   }
 
   it('redeem one code once, and end its grant', async () => {
-    const issued = await flows.code(browser, parties.basic.id);
-    const answers = await crowd(nodes, (node) => flows.redeem(node.fetch, parties.basic, issued));
-    expect(tally(answers)).to.deep.equal({ 200: 1, '400 invalid_grant': CROWD - 1 });
-    await expectDead(winnerOf(answers));
+    // Several times: the first crowd opens its connections one after the other.
+    for (let round = 0; round < 3; round += 1) {
+      const issued = await flows.code(browser, parties.basic.id);
+      const answers = await crowd(nodes, (node) => flows.redeem(node.fetch, parties.basic, issued));
+      expect(tally(answers)).to.deep.equal({ 200: 1, '400 invalid_grant': CROWD - 1 });
+      await expectDead(winnerOf(answers));
+    }
   });
 
   it('accept one client assertion once', async () => {
@@ -156,6 +169,31 @@ describeOn(ALL_SETUPS, 'two processes on one store', (setup) => {
     });
   }
 
+  it('let two tabs of one browser that sign in at once both arrive, with and without consent', async () => {
+    for (const prompt of ['consent', 'login', 'consent', 'login']) {
+      let turn = 0;
+      const balanced: Fetch = (url, init) => {
+        turn += 1;
+        return (nodes[turn % 2] as Node).fetch(url, init);
+      };
+      const tabs = createUserAgent(balanced, world.issuer);
+      const verifiers = [newVerifier(), newVerifier()];
+      const signIns: Stop[] = [];
+      for (const verifier of verifiers) {
+        signIns.push(await tabs.open(flows.authorizationUrl(parties.basic.id, verifier, { prompt })));
+      }
+      const after = await Promise.all(signIns.map((stop) => tabs.submit(pageOf(stop), '/sign-in', USER)));
+      for (const [tab, verifier] of verifiers.entries()) {
+        let end = after[tab] as Stop;
+        if (prompt === 'consent') end = await tabs.submit(pageOf(end), '/consent');
+        if (!('left' in end)) throw new Error(`${end.page.status} at ${end.page.url}:\n${end.page.html}`);
+        const issued = { code: end.left.searchParams.get('code') ?? '', verifier };
+        const answer = await flows.redeem(nodes[0].fetch, parties.basic, issued);
+        expect(await flows.isActive(nodes[1].fetch, parties.jwtApi, tokenOf(answer, 'access_token'))).to.equal(true);
+      }
+    }
+  });
+
   it('count parallel wrong passwords one by one; who knows the account from before may still sign in', async () => {
     const victim = { email: `victim@example.com`, password: 'a password of the victim' };
     await createUser(await world.services(), victim.email, victim.password);
@@ -163,16 +201,12 @@ describeOn(ALL_SETUPS, 'two processes on one store', (setup) => {
     const knownDevice = createUserAgent(nodes[0].fetch, world.issuer);
     await knownDevice.authorize(url, victim);
 
-    async function signInPage(agent: UserAgent) {
-      const stop = await agent.open(url);
-      if ('left' in stop) throw new Error(`no sign-in page but ${stop.left.href}`);
-      return stop.page;
-    }
+    const signInPage = async (agent: UserAgent): Promise<Page> => pageOf(await agent.open(url));
     const attackers = nodes.map((node) => createUserAgent(node.fetch, world.issuer));
     const pages = await Promise.all(attackers.map(signInPage));
     const statuses = await crowd(nodes, async (_, i) => {
       const guess = { email: victim.email, password: `a wrong password ${i}` };
-      const stop = await (attackers[i % 2] as UserAgent).submit(pages[i % 2] as (typeof pages)[0], '/sign-in', guess);
+      const stop = await (attackers[i % 2] as UserAgent).submit(pages[i % 2] as Page, '/sign-in', guess);
       return 'page' in stop ? stop.page.status : 0;
     });
     // Five are free; a slow machine may let the first delay pass.

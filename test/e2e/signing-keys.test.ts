@@ -46,10 +46,9 @@ for (const [setup, { rotations, pauseMs }] of PACE) {
       const problems: string[] = [];
       async function check(token: string, by: number): Promise<void> {
         issued.push(token);
-        const { kid } = decodeProtectedHeader(token);
         const keys = keysOf[1 - by] as (typeof keysOf)[0];
         await jwtVerify(token, keys, { issuer: world.issuer }).catch((error: Error) => {
-          problems.push(`${error.message}: ${kid}, from process ${by}`);
+          problems.push(`${error.message}: ${decodeProtectedHeader(token).kid}, from process ${by}`);
         });
       }
       const browser = createUserAgent(nodes[0].fetch, world.issuer);
@@ -84,18 +83,23 @@ for (const [setup, { rotations, pauseMs }] of PACE) {
       }
       await world.cliJson(['keys', 'rotate', '--now']);
       const after = await activeKids();
-      const followed = await until('both processes sign with the new key', 15, async () => {
-        const kids = await Promise.all(
-          nodes.map(async (node) =>
-            decodeProtectedHeader(tokenOf(await flows.clientCredentials(node.fetch, parties.basic), 'access_token')),
-          ),
-        );
-        return kids.every(({ kid }) => kid === after.ES256);
-      });
       done = true;
       await Promise.all([...own, users]);
+      // What a client gets for itself, what it gets for a user, and id tokens: from every process, by the new keys.
+      const kidOf = (token: string): string | undefined => decodeProtectedHeader(token).kid;
+      const followed = await until('every process signs with the new keys', 15, async () => {
+        const kids: (string | undefined)[] = [];
+        for (const { fetch } of nodes) {
+          kids.push(kidOf(tokenOf(await flows.clientCredentials(fetch, parties.basic), 'access_token')));
+          const answer = await flows.refresh(fetch, parties.basic, refreshToken);
+          refreshToken = tokenOf(answer, 'refresh_token');
+          kids.push(kidOf(tokenOf(answer, 'access_token')), kidOf(tokenOf(answer, 'id_token')));
+        }
+        const [es, rs] = [after.ES256, after.RS256];
+        return kids.join() === [es, es, rs, es, es, rs].join();
+      });
 
-      const kids = new Set(issued.map((token) => decodeProtectedHeader(token).kid));
+      const kids = new Set(issued.map(kidOf));
       console.log(`        ${issued.length} tokens of ${kids.size} keys; followed within ${followed} ms`);
       expect(problems).to.deep.equal([]);
       expect(kids.size).to.be.greaterThan(rotations / 2);

@@ -93,6 +93,8 @@ let redisDatabases = 0;
 const compileCache = join(tmpdir(), `gatehouse-compile-cache-${process.pid}`);
 atExit(() => rmSync(compileCache, { recursive: true, force: true }));
 
+const log = createLog({ level: 'silent' });
+
 /** For a `before` hook; skips the suite when a server it needs is not installed. */
 export async function createWorld(
   name: SetupName,
@@ -156,7 +158,7 @@ export async function createWorld(
       return JSON.parse(stdout);
     },
     services() {
-      services ??= boot({ ...env, DATABASE_URL: sqlUrl }, { log: createLog({ level: 'silent' }) });
+      services ??= boot({ ...env, DATABASE_URL: sqlUrl }, { log });
       return services;
     },
     async query<R>(statement: string): Promise<R[]> {
@@ -187,7 +189,7 @@ export async function createWorld(
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const CLI = fileURLToPath(new URL('../../bin/gatehouse.js', import.meta.url));
-const RUN_SECONDS = 30;
+const RUN_SECONDS = 20;
 
 function run(args: string[], cwd: string, env: Record<string, string>, input = ''): Promise<RunResult> {
   const { PATH = '', HOME = '' } = process.env;

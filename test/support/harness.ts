@@ -15,6 +15,7 @@ import { createLog } from '../../src/kit/log.ts';
 import { createServices, type Services } from '../../src/services.ts';
 import { openStorage } from '../../src/storage/open-storage.ts';
 import { freePort } from './free-port.ts';
+import { requirePart } from './requirements.ts';
 
 export interface Reply {
   status: number;
@@ -101,6 +102,20 @@ export function travel(seconds: number): Disposable {
 const SECRET_NAMES =
   /"?\b(access_token|refresh_token|id_token|code|password|client_secret|client_assertion|code_verifier|token)"?(?:=|":\s*")([^&"\s]{16,})/g;
 
+/**
+ * GATEHOUSE_TEST_STORES=postgres,redis (or mariadb) runs every suite that does not choose its stores on those: what holds on
+ * SQLite must hold on them.
+ */
+async function otherStores(): Promise<Record<string, string>> {
+  const named = (process.env.GATEHOUSE_TEST_STORES ?? '').split(',');
+  const context = { timeout: () => 0, skip: () => {} } as unknown as Mocha.Context;
+  const sql = named.includes('postgres') ? 'postgres' : named.includes('mariadb') ? 'mariadb' : null;
+  return {
+    ...(sql ? { DATABASE_URL: await (await requirePart(sql, context)).createDatabase() } : {}),
+    ...(named.includes('redis') ? { REDIS_URL: (await requirePart('redis', context)).url } : {}),
+  };
+}
+
 export async function startHarness({
   env = {},
   clock = systemClock,
@@ -115,6 +130,7 @@ export async function startHarness({
     // Production refuses a database that a restart loses.
     DATABASE_URL:
       env.NODE_ENV === 'production' ? `sqlite:${join(dataDirectory, 'gatehouse.sqlite')}` : 'sqlite::memory:',
+    ...(await otherStores()),
     GATEHOUSE_DATA_DIR: dataDirectory,
     ...env,
     ...(env.ISSUER ? { ISSUER: env.ISSUER.replace('PORT', String(port)) } : {}),

@@ -106,7 +106,8 @@ export function createFindToken({
   return async (value) => {
     const token = OPAQUE.test(value) ? await findOpaque(value) : JWT.test(value) ? await findJwt(value) : null;
     if (!token || token.expiresAt <= clock.nowSeconds()) return null;
-    // A deleted client's tokens end with it.
-    return (await findClient(token.clientId)) ? token : null;
+    // A deleted client's tokens end with it, and are not those of a new client with its id.
+    const client = await findClient(token.clientId);
+    return client && (token.issuedAt ?? 0) >= Math.floor(client.createdAt / 1000) ? token : null;
   };
 }

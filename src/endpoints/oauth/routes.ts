@@ -30,7 +30,12 @@ export function oauthRoutes({
   revoke: Handler;
   writePage: ErrorWriter;
 }): (path: string) => Route | null {
-  const viaEngine: Handler = (ctx) => engine.handle(ctx);
+  const userinfo: Handler = async (ctx) => {
+    await engine.handle(ctx);
+    // The engine's challenge quotes the scope parameter of the request, however long it is.
+    const challenge = ctx.response.get('www-authenticate');
+    if (challenge.length > 1024) ctx.set('WWW-Authenticate', challenge.replace(/, scope="[^"]*"/, ''));
+  };
   const page: Handler = (ctx) => {
     ctx.set('Content-Security-Policy', pagePolicy());
     return engine.handle(ctx);
@@ -70,7 +75,7 @@ export function oauthRoutes({
   add(paths.introspect, 'introspect', { POST: introspect });
   add(paths.revoke, 'revoke', { POST: revoke, OPTIONS: preflight('POST') });
   add(paths.jwks, 'jwks', { GET: jwks, HEAD: jwks, OPTIONS: publicPreflight });
-  add(paths.userinfo, 'userinfo', { GET: viaEngine, POST: viaEngine, OPTIONS: preflight('GET, POST') });
+  add(paths.userinfo, 'userinfo', { GET: userinfo, POST: userinfo, OPTIONS: preflight('GET, POST') });
   add(paths.authorize, 'authorize', { GET: page, POST: asGet }, writePage);
   add(paths.logout, 'logout', { GET: page, POST: asGet }, writePage);
   add(`${paths.logout}/confirm`, 'logout confirm', { POST: page }, writePage);

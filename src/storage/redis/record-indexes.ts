@@ -38,6 +38,8 @@ export function createIndexes({ connection, clock }: { connection: RedisConnecti
         const value = record[index];
         // A uid is a session's own name; other kinds only quote it.
         if (value === null || (index === 'uid' && record.kind !== 'Session')) return [];
+        // A client's own tokens end with the client without being found, and there may be millions of them.
+        if (index === 'clientId' && record.kind === 'AccessToken' && record.grantId === null) return [];
         const endsAtMs = ttlMs === null ? '+inf' : nowMs + ttlMs;
         return [redis.addToIndex(INDEXES[index] + value, memberOf(record), endsAtMs, nowMs - CLOCK_SLACK_MS)];
       });

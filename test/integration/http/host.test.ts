@@ -19,7 +19,7 @@ describe('the Host header', () => {
   before(async () => {
     harness = await startHarness();
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('must be that of the issuer, or the request is refused before anything is made of it', async () => {
     for (const host of HOSTS) {

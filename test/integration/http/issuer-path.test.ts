@@ -18,7 +18,7 @@ describe('an issuer with a path', () => {
   before(async () => {
     harness = await startHarness({ env: { ISSUER: 'http://localhost:PORT/auth/eu' } });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('has its metadata at both forms of the well-known address', async () => {
     const texts = new Set<string>();

@@ -19,7 +19,7 @@ describe('headers of proxies', () => {
     before(async () => {
       harness = await startHarness({ env: { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8, 2001:db8:ffff::/48' } });
     });
-    after(() => harness[Symbol.asyncDispose]());
+    after(() => harness?.[Symbol.asyncDispose]());
 
     it('tell the address of the caller: the last one that no trusted proxy added', async () => {
       const seen = (chain: string) => seenAddress(harness, { 'x-forwarded-for': chain });
@@ -45,7 +45,7 @@ describe('headers of proxies', () => {
     before(async () => {
       harness = await startHarness({ env: { GATEHOUSE_TRUSTED_PROXIES: '10.0.0.0/8' } });
     });
-    after(() => harness[Symbol.asyncDispose]());
+    after(() => harness?.[Symbol.asyncDispose]());
 
     it('are not believed', async () => {
       for (const headers of [

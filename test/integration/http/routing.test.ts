@@ -6,7 +6,7 @@ describe('routing', () => {
   before(async () => {
     harness = await startHarness();
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('matches paths exactly: no other case, no trailing slash, no encoding leads to an endpoint', async () => {
     for (const path of [

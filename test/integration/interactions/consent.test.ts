@@ -29,7 +29,7 @@ describe('consent', () => {
     who = await createAccount(harness, { givenName: 'Grace', familyName: 'Hopper' });
     web = await createClient(harness, { redirectUris: ['https://notes.example/cb'], name: 'Notes' });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const request = (client: { id: string }, changes: Fields = {}) =>
     authorization(harness, client, { redirect_uri: 'https://notes.example/cb', scope: 'openid read', ...changes });

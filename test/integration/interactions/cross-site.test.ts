@@ -11,7 +11,7 @@ describe('the forms of our pages', () => {
     harness = await startHarness();
     web = await createClient(harness);
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   async function atSignIn(): Promise<Browser> {
     const browser = new Browser(harness);

@@ -79,7 +79,7 @@ describe('every page', () => {
     keep('sign-out form expired', { reply: confirm });
     keep('wrong host', { reply: await harness.sendRaw('/', { headers: { ...HTML, host: 'evil.example' } }) });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   /** Runs a check on each, naming the page it failed on. */
   function eachPage(check: (reply: Reply, formTargets: string[], name: string) => void): void {
@@ -178,6 +178,34 @@ describe('every page', () => {
         expect(origin).to.be.oneOf([new URL(harness.issuer).origin, ...formTargets]);
       }
     });
+  });
+
+  it('lets a form lead to every kind of redirect URI that can be registered, in words browsers understand', async () => {
+    const native = await createClient(harness, {
+      authMethod: 'none',
+      applicationType: 'native',
+      redirectUris: [
+        'com.example.app:/cb',
+        'http://127.0.0.1/cb',
+        'http://[::1]/cb',
+        'http://localhost/cb',
+        'https://app.example/cb',
+      ],
+    });
+    for (const [redirect_uri, source] of [
+      ['com.example.app:/cb', 'com.example.app:'],
+      ['http://127.0.0.1:3456/cb', 'http://127.0.0.1:3456'],
+      ['http://localhost:3456/cb', 'http://localhost:3456'],
+      ['https://app.example/cb', 'https://app.example'],
+      // A host source has no IPv6 addresses (CSP3 2.3.1); browsers ignore one that has.
+      ['http://[::1]:3456/cb', 'http:'],
+    ] as const) {
+      const page = await new Browser(harness).open(authorization(harness, native, { redirect_uri }).url);
+      expect([redirect_uri, directives(page.reply).get('form-action')]).to.deep.equal([
+        redirect_uri,
+        `'self' ${source}`,
+      ]);
+    }
   });
 
   it('names the request it answers, so that a person can ask for help', () => {

@@ -20,7 +20,7 @@ describe('what the client wishes to be asked', () => {
     harness = await startHarness();
     web = await createClient(harness);
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const open = (browser: Browser, changes: Fields = {}): Promise<Page> =>
     browser.open(authorization(harness, web, changes).url);

@@ -22,7 +22,7 @@ describe('the session of a browser', () => {
       env: { GATEHOUSE_SESSION_IDLE_LIFETIME: '2h', GATEHOUSE_SESSION_ABSOLUTE_LIFETIME: '5h' },
     });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   async function isSignedIn(browser: Browser): Promise<boolean> {
     const page = await browser.open(authorization(harness, DEMO.web, { prompt: 'none' }).url);
@@ -198,7 +198,7 @@ describe('the session of a browser at an https issuer', () => {
       env: { ISSUER: 'https://auth.example.com', GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1' },
     });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('lives in cookies that only this host can set and only TLS carries', async () => {
     const { browser } = await authorize(harness, DEMO.web);

@@ -25,7 +25,7 @@ describe('the sign-in page', () => {
       },
     });
   });
-  afterEach(() => harness[Symbol.asyncDispose]());
+  afterEach(() => harness?.[Symbol.asyncDispose]());
 
   async function arrive(browser = new Browser(harness)): Promise<Browser> {
     await browser.open(authorization(harness, DEMO.web, { prompt: 'login' }).url);
@@ -141,6 +141,19 @@ describe('the sign-in page', () => {
     const tried = pages.filter(({ reply }) => reply.status === 422).length;
     expect(tried).to.be.at.most(6);
     expect(pages.every(({ reply }) => reply.status === 422 || reply.status === 429)).to.equal(true);
+  });
+
+  it('slows down an address that tries one password on many accounts', async () => {
+    const ip = '203.0.113.200';
+    const statuses: number[] = [];
+    const browser = await arrive();
+    for (let i = 0; i < 110; i += 1) {
+      const who = { email: `user-${i}@spray.example`, password: 'correct horse battery staple' };
+      statuses.push((await browser.submit('/sign-in', who, { 'x-forwarded-for': ip })).reply.status);
+    }
+    expect(statuses.slice(0, 100)).to.deep.equal(Array(100).fill(422));
+    expect(statuses.slice(102)).to.include(429);
+    expect((await attempt(ADA, '203.0.113.201')).reply.status).to.equal(200);
   });
 
   it('spends no hash on an attempt that has to wait', async () => {

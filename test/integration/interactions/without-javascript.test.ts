@@ -11,7 +11,7 @@ describe('a browser without JavaScript', () => {
     harness = await startHarness();
     web = await createClient(harness, { postLogoutRedirectUris: ['http://127.0.0.1:8080/'] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('signs in, allows, goes back to the client and signs out', async () => {
     const request = authorization(harness, web, { scope: 'openid read' });

@@ -11,7 +11,7 @@ describe('the authorization request', () => {
   before(async () => {
     harness = await startHarness();
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   /** What the client is told without anybody being asked. */
   async function answerTo(changes: Fields, client: { id: string } = DEMO.web): Promise<URLSearchParams> {

@@ -56,7 +56,7 @@ describe('client authentication', () => {
   before(async () => {
     harness = await startHarness({ env: { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1' } });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const outcome = (reply: Reply): string => (reply.status === 200 ? '200' : `${reply.status} ${reply.json().error}`);
 

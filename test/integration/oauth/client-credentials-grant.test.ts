@@ -24,7 +24,7 @@ describe('the client credentials grant', () => {
       scopes: ['read', 'write'],
     });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const ask = (client: TestClient, fields: Fields = {}) =>
     token(harness, client, { grant_type: 'client_credentials', ...fields });

@@ -32,7 +32,7 @@ describe('the authorization code grant', () => {
     });
     other = await createClient(harness);
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const scope = 'openid read offline_access';
   const ask = (changes: Fields = {}): Promise<Authorized> =>

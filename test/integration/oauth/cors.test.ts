@@ -22,7 +22,7 @@ describe('scripts of other origins', () => {
     harness = await startHarness();
     spa = await createClient(harness, { authMethod: 'none', allowedOrigins: ['https://app.example.com'] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const allowed = (reply: Reply): string | undefined => reply.headers['access-control-allow-origin'];
 

@@ -26,7 +26,7 @@ describe('introspection', () => {
     stranger = await createClient(harness);
     web = await createClient(harness, { resources: [API, opaque.identifier] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const obtain = (resource: string) => obtainTokens(harness, web, { scope: 'openid read offline_access', resource });
   const machineToken = async (resource: string): Promise<string> => {

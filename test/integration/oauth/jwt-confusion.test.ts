@@ -59,7 +59,7 @@ describe('every kind of token', () => {
       'interaction id': /\/interaction\/([^/]+)/.exec(asked.headers.location ?? '')?.[1] ?? '',
     };
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   /** Who must accept which kinds; everything else is refused. */
   const consumers: Record<string, { accepts: string[]; send: (value: string) => Promise<boolean> }> = {

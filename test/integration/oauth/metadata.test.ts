@@ -9,7 +9,7 @@ describe('the server metadata', () => {
   before(async () => {
     harness = await startHarness();
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('is the same at both well-known addresses, and for everyone', async () => {
     const [openid, oauth] = [await harness.get(OPENID), await harness.get(OAUTH)];

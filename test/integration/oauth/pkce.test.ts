@@ -19,7 +19,7 @@ describe('PKCE', () => {
     harness = await startHarness();
     waived = await createClient(harness, { requirePkce: false });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   async function errorOf(client: { id: string }, changes: Fields): Promise<string | null> {
     const page = await new Browser(harness).open(authorization(harness, client, changes).url);

@@ -12,7 +12,7 @@ describe('redirect URIs', () => {
     harness = await startHarness();
     web = await createClient(harness, { redirectUris: [PLAIN, WITH_QUERY] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const ask = (client: { id: string }, changes: Fields) => harness.get(authorization(harness, client, changes).url);
 

@@ -10,6 +10,7 @@ import {
   introspect,
   obtainTokens,
   refresh,
+  revoke,
   type TestClient,
   token,
   userinfo,
@@ -27,7 +28,7 @@ describe('the refresh token grant', () => {
     opaque = await createResource(harness);
     web = await createClient(harness, { resources: [opaque.identifier, API] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   function expectRefused(reply: Reply, error = 'invalid_grant'): void {
     expect([reply.status, reply.json().error]).to.deep.equal([400, error]);
@@ -207,6 +208,30 @@ describe('the refresh token grant', () => {
     expect(page.answer.get('error')).to.equal('login_required');
   });
 
+  it('ends with a retry as well when the grant was revoked meanwhile', async () => {
+    const tokens = await obtain();
+    const second = (await refresh(harness, web, tokens.refresh_token)).json();
+    await revoke(harness, web, second.refresh_token);
+    expectRefused(await refresh(harness, web, tokens.refresh_token));
+  });
+
+  it('gives no more than the client may have now', async () => {
+    const client = await createClient(harness, { resources: [opaque.identifier] });
+    const tokens = await obtainTokens(harness, client, { scope: `${SCOPE} email`, resource: opaque.identifier });
+    await harness.services.manageClients.update(client.id, { scopes: ['openid', 'offline_access', 'read'] });
+    const narrowed = (await refresh(harness, client, tokens.refresh_token)).json();
+    expect(narrowed.scope).to.equal('read');
+    const plain = (await refresh(harness, client, narrowed.refresh_token, { scope: 'openid email' })).json();
+    if (plain.access_token) expect((await userinfo(harness, plain.access_token)).json()).to.not.have.property('email');
+  });
+
+  it('ends when the client loses the grant type', async () => {
+    const client = await createClient(harness, { resources: [opaque.identifier] });
+    const tokens = await obtainTokens(harness, client, { scope: SCOPE, resource: opaque.identifier });
+    await harness.services.manageClients.update(client.id, { grantTypes: ['authorization_code'] });
+    expectRefused(await refresh(harness, client, tokens.refresh_token), 'unauthorized_client');
+  });
+
   it('gives a session-bound token to a client without offline access, and it ends with the session', async () => {
     const browser = new Browser(harness);
     const tokens = await obtainTokens(harness, web, { scope: 'openid read', resource: opaque.identifier, browser });
@@ -225,7 +250,7 @@ describe('the life of a refresh token family', () => {
       env: { GATEHOUSE_REFRESH_IDLE_LIFETIME: '60m', GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME: '90m' },
     });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const later = async (minutes: number, value: string): Promise<Reply> => {
     using _ = travel(minutes * 60);
@@ -255,7 +280,7 @@ describe('a refresh token without a grace window', () => {
   before(async () => {
     harness = await startHarness({ env: { GATEHOUSE_REFRESH_GRACE: '0' } });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('ends its family at the first reuse', async () => {
     const tokens = await obtainTokens(harness, DEMO.spa);

@@ -30,7 +30,7 @@ describe('resource servers', () => {
     two = await createClient(harness, { resources: [API, opaque.identifier] });
     none = await createClient(harness, { resources: [] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   async function errorOf(client: { id: string }, changes: Fields): Promise<string | null> {
     const page = await new Browser(harness).open(authorization(harness, client, changes).url);

@@ -24,7 +24,7 @@ describe('revocation', () => {
     opaque = await createResource(harness);
     web = await createClient(harness, { resources: [API, opaque.identifier] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const obtain = (resource: string) => obtainTokens(harness, web, { scope: 'openid read offline_access', resource });
   const isActive = async (api: TestClient, value: string): Promise<boolean> =>

@@ -25,7 +25,7 @@ describe('sign-out', () => {
     harness = await startHarness();
     other = await createClient(harness, { postLogoutRedirectUris: ['https://other.example/bye'] });
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const signOutUrl = (fields: Fields = {}): string => `${harness.url('/oauth2/logout')}?${formBody(fields)}`;
   const signedIn = (scope = 'openid read') => obtainTokens(harness, DEMO.web, { scope });

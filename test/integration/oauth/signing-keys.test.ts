@@ -18,7 +18,7 @@ describe('the key set', () => {
   beforeEach(async () => {
     harness = await startHarness();
   });
-  afterEach(() => harness[Symbol.asyncDispose]());
+  afterEach(() => harness?.[Symbol.asyncDispose]());
 
   const keys = async (): Promise<JSONWebKeySet> => (await harness.get(JWKS)).json();
   const machineToken = async (): Promise<string> =>

@@ -3,6 +3,8 @@ import { Browser } from '../../support/browser.ts';
 import {
   authorization,
   authorize,
+  createClient,
+  createResource,
   DEMO,
   introspect,
   obtainTokens,
@@ -13,7 +15,9 @@ import {
   userinfo,
 } from '../../support/builders.ts';
 import { type Harness, type Reply, startHarness } from '../../support/harness.ts';
-import { requirePart } from '../../support/requirements.ts';
+import { isAvailable, requirePart } from '../../support/requirements.ts';
+import { startPostgres } from '../../support/servers/postgres.ts';
+import { startRedis } from '../../support/servers/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 
 /** Everything a client or person can ask for, with a warm cache of clients and keys. */
@@ -111,4 +115,78 @@ describe('while the database does not answer', () => {
       if (Date.now() > deadline) throw new Error('not ready 10 s after the database came back');
     }
   }
+});
+
+describe('when the servers behind it end', () => {
+  it('a database that was killed is found again after its restart, without one of ours', async function () {
+    if (!isAvailable('postgres')) this.skip();
+    this.timeout(120_000);
+    const postgres = await startPostgres();
+    const harness = await startHarness({ env: { DATABASE_URL: postgres.url } });
+    try {
+      const tokens = await obtainTokens(harness, DEMO.web, { scope: 'openid read offline_access' });
+      await postgres.kill('SIGKILL');
+      const failed = await refresh(harness, DEMO.web, tokens.refresh_token);
+      expect([failed.status, failed.json().error]).to.deep.equal([503, 'temporarily_unavailable']);
+      await postgres.restart();
+      for (const deadline = Date.now() + 20_000; (await harness.get('/ready')).status !== 200; ) {
+        if (Date.now() > deadline) throw new Error('not ready 20 s after the restart');
+      }
+      expect((await refresh(harness, DEMO.web, tokens.refresh_token)).status).to.equal(200);
+    } finally {
+      await harness[Symbol.asyncDispose]();
+      await postgres.stop();
+    }
+  });
+
+  it('without Redis what lives there is refused with 503, the rest goes on, and all is well once it is back', async function () {
+    if (!isAvailable('postgres') || !isAvailable('redis')) this.skip();
+    const postgres = await requirePart('postgres', this);
+    this.timeout(120_000);
+    const redis = await startRedis();
+    const harness = await startHarness({
+      env: { DATABASE_URL: await postgres.createDatabase(), REDIS_URL: redis.url },
+    });
+    try {
+      const opaque = await createResource(harness);
+      const machine = await createClient(harness, {
+        grantTypes: ['client_credentials'],
+        resources: [opaque.identifier],
+      });
+      const tokens = await obtainTokens(harness, DEMO.web, { scope: 'openid read offline_access' });
+      const stored = (await token(harness, machine, { grant_type: 'client_credentials' })).json().access_token;
+      const browser = new Browser(harness);
+      await browser.open(authorization(harness, DEMO.web).url);
+      await redis.kill('SIGKILL');
+
+      for (const reply of [
+        await introspect(harness, opaque.api, stored),
+        await token(harness, machine, { grant_type: 'client_credentials' }),
+      ]) {
+        expect([reply.status, reply.json().error]).to.deep.equal([503, 'temporarily_unavailable']);
+        expect(Number(reply.headers['retry-after'])).to.be.within(1, 60);
+      }
+      const page = await harness.get(authorization(harness, DEMO.web).url, { accept: 'text/html' });
+      expect([page.status, page.headers['content-type']]).to.deep.equal([503, 'text/html; charset=utf-8']);
+      expect((await browser.signIn()).reply.status).to.equal(503);
+      // Codes, refresh tokens and JWTs are in SQL.
+      const refreshed = await refresh(harness, DEMO.web, tokens.refresh_token);
+      expect(refreshed.status).to.equal(200);
+      expect((await introspect(harness, DEMO.api, refreshed.json().access_token)).json().active).to.equal(true);
+      expect((await token(harness, DEMO.machine, { grant_type: 'client_credentials' })).status).to.equal(200);
+
+      await redis.restart();
+      for (const deadline = Date.now() + 20_000; (await harness.get('/ready')).status !== 200; ) {
+        if (Date.now() > deadline) throw new Error('not ready 20 s after the restart');
+      }
+      expect((await new Browser(harness).complete(authorization(harness, DEMO.web).url)).answer.get('code')).to.match(
+        /^gac_/,
+      );
+      // It forgot everything, and that revived nothing.
+      expect((await introspect(harness, opaque.api, stored)).json()).to.deep.equal({ active: false });
+    } finally {
+      await harness[Symbol.asyncDispose]();
+      await redis.stop();
+    }
+  });
 });

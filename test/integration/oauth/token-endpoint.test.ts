@@ -21,7 +21,7 @@ describe('the token endpoint', () => {
   before(async () => {
     harness = await startHarness();
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   const send = (body: string | Buffer, headers: Record<string, string> = FORM, path = TOKEN): Promise<Reply> =>
     harness.send(path, { method: 'POST', headers, body });

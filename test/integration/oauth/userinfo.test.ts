@@ -19,7 +19,7 @@ describe('userinfo', () => {
   before(async () => {
     harness = await startHarness();
   });
-  after(() => harness[Symbol.asyncDispose]());
+  after(() => harness?.[Symbol.asyncDispose]());
 
   it('tells what the scopes of the token allow, and no more', async () => {
     const all = await obtainTokens(harness, DEMO.web, { scope: 'openid profile email' });
