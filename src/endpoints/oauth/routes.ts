@@ -33,7 +33,7 @@ export function oauthRoutes({
   const userinfo: Handler = async (ctx) => {
     await engine.handle(ctx);
     // The engine's challenge quotes the scope parameter of the request, however long it is.
-    const challenge = ctx.response.get('www-authenticate');
+    const challenge = String(ctx.response.get('www-authenticate') ?? '');
     if (challenge.length > 1024) ctx.set('WWW-Authenticate', challenge.replace(/, scope="[^"]*"/, ''));
   };
   const page: Handler = (ctx) => {
