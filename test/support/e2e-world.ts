@@ -14,7 +14,7 @@ import { atExit } from './at-exit.ts';
 import { createPortFetch, type Fetch } from './e2e-fetch.ts';
 import { freePort } from './free-port.ts';
 import { type Gatehouse, type GatehouseOptions, startGatehouse } from './processes.ts';
-import { requirePart } from './requirements.ts';
+import { isAvailable, type PartName, requirePart } from './requirements.ts';
 import { type RedisServer, startRedis } from './servers/redis.ts';
 import type { SqlServer } from './servers/sql-server.ts';
 
@@ -89,11 +89,30 @@ export interface WorldOptions {
 
 /** Redis has 16 databases; a suite empties the one it takes. */
 let redisDatabases = 0;
-/** Compiled code of earlier starts: the tests start many processes. */
-const compileCache = join(tmpdir(), `gatehouse-compile-cache-${process.pid}`);
-atExit(() => rmSync(compileCache, { recursive: true, force: true }));
+/** What `npm start` uses: the tests start many processes. */
+const compileCache = fileURLToPath(new URL('../../node_modules/.cache/gatehouse', import.meta.url));
 
 const log = createLog({ level: 'silent' });
+
+/** Whether the machine has the servers of a set-up. */
+export const canRun = (name: SetupName): boolean => partsOf(name).every(isAvailable);
+
+function partsOf(name: SetupName): PartName[] {
+  const { sql, redis } = SETUPS[name];
+  return [...(sql === 'sqlite' ? [] : [sql]), ...(redis ? (['redis'] as const) : [])];
+}
+
+/** Its shared servers; skips the suite or test when one is not installed. */
+export async function requireSetup(
+  name: SetupName,
+  context: Mocha.Context,
+): Promise<{ sql: SqlServer | null; redis: RedisServer | null }> {
+  const { sql, redis } = SETUPS[name];
+  return {
+    sql: sql === 'sqlite' ? null : await requirePart(sql, context),
+    redis: redis ? await requirePart('redis', context) : null,
+  };
+}
 
 /** For a `before` hook; skips the suite when a server it needs is not installed. */
 export async function createWorld(
@@ -102,8 +121,7 @@ export async function createWorld(
   { env: extra = {}, ownRedis = false, https = false, databaseUrl = (url) => url }: WorldOptions = {},
 ): Promise<World> {
   const setup = SETUPS[name];
-  const sql = setup.sql === 'sqlite' ? null : await requirePart(setup.sql, context);
-  const sharedRedis = setup.redis ? await requirePart('redis', context) : null;
+  const { sql, redis: sharedRedis } = await requireSetup(name, context);
 
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-world-'));
   atExit(() => rmSync(folder, { recursive: true, force: true }));
