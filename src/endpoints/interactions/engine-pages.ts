@@ -2,7 +2,6 @@ import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { displayName } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
-import { printable } from '../../http/parameters.ts';
 import type { Renderer } from '../../http/render.ts';
 import { factsOf } from '../../http/request-context.ts';
 import type { ErrorWriter } from '../../http/routes.ts';
@@ -28,8 +27,7 @@ export function createEnginePages({
     ): Promise<void> {
       // An API, whatever it says it accepts.
       if (ctx.oidc.route === 'userinfo') {
-        // The engine's description may quote the request.
-        ctx.body = { ...out, error_description: printable(out.error_description ?? '', 256) || undefined };
+        ctx.body = out;
         return;
       }
       const code = cause.name === 'SessionNotFound' ? 'session_not_found' : pageCode(out.error);

@@ -3,7 +3,7 @@ import type { Paths } from '../../config/config.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { answerPreflight } from '../../http/cors.ts';
 import { writeOAuthError } from '../../http/errors.ts';
-import { readParameters } from '../../http/parameters.ts';
+import { printable, readParameters } from '../../http/parameters.ts';
 import type { ErrorWriter, Handler, Route } from '../../http/routes.ts';
 import { pagePolicy } from '../../http/security-headers.ts';
 import { sha256 } from '../../kit/digest.ts';
@@ -32,7 +32,11 @@ export function oauthRoutes({
 }): (path: string) => Route | null {
   const userinfo: Handler = async (ctx) => {
     await engine.handle(ctx);
-    // The engine's challenge quotes the scope parameter of the request, however long it is.
+    // The engine quotes the request in its errors: the Origin header in the description, the scope parameter in the challenge.
+    const body = ctx.body as { error?: string; error_description?: string } | undefined;
+    if (body?.error !== undefined && body.error_description !== undefined) {
+      ctx.body = { ...body, error_description: printable(body.error_description, 256) };
+    }
     const challenge = String(ctx.response.get('www-authenticate') ?? '');
     if (challenge.length > 1024) ctx.set('WWW-Authenticate', challenge.replace(/, scope="[^"]*"/, ''));
   };
