@@ -97,10 +97,10 @@ describeOn(TWO_SETUPS, 'stopping and freezing', (setup) => {
 
     const TIMES = 5;
     const LONG = 2;
-    const freeze = (time: number) => ({
+    const freeze = (time: number, longestMs: number) => ({
       // Spread over the request: a few milliseconds, or a few slow statements.
       freezeAfterMs: (proxy ? 25 : 4) * time,
-      frozenMs: time === LONG && proxy ? 4000 : 200,
+      frozenMs: time === LONG && proxy ? longestMs : 200,
     });
 
     const outcomeOf = ({ status, body }: TokenAnswer): string => [status, body.error].filter(Boolean).join(' ');
@@ -111,7 +111,7 @@ describeOn(TWO_SETUPS, 'stopping and freezing', (setup) => {
       const winners: string[] = [];
       for (let time = 0; time < TIMES; time += 1) {
         const issued = await flows.code(browser, parties.basic.id);
-        const [slow, quick] = await raced((via) => flows.redeem(via.fetch, parties.basic, issued), freeze(time));
+        const [slow, quick] = await raced((via) => flows.redeem(via.fetch, parties.basic, issued), freeze(time, 4000));
         const outcomes = [slow, quick].map(outcomeOf);
         if (outcomes.includes(BUSY) && (time === LONG || !proxy)) {
           expect(outcomes.filter((outcome) => outcome === '200').length).to.be.at.most(1);
@@ -128,7 +128,7 @@ describeOn(TWO_SETUPS, 'stopping and freezing', (setup) => {
       const issued = await flows.code(browser, parties.basic.id);
       let token = tokenOf(await flows.redeem(node.fetch, parties.basic, issued), 'refresh_token');
       for (let time = 0; time < TIMES; time += 1) {
-        const answers = await raced((via) => flows.refresh(via.fetch, parties.basic, token), freeze(time));
+        const answers = await raced((via) => flows.refresh(via.fetch, parties.basic, token), freeze(time, 1000));
         const retry = await flows.refresh(node.fetch, parties.basic, token);
         expect(outcomeOf(retry)).to.equal('200');
         for (const answer of answers) {

@@ -83,8 +83,6 @@ export interface WorldOptions {
   /** A Redis server of its own, which the suite may kill. */
   ownRedis?: boolean;
   https?: boolean;
-  /** The address in between, for a proxy that makes the network fail. */
-  databaseUrl?: (url: string) => string;
 }
 
 /** Redis has 16 databases; a suite empties the one it takes. */
@@ -118,7 +116,7 @@ export async function requireSetup(
 export async function createWorld(
   name: SetupName,
   context: Mocha.Context,
-  { env: extra = {}, ownRedis = false, https = false, databaseUrl = (url) => url }: WorldOptions = {},
+  { env: extra = {}, ownRedis = false, https = false }: WorldOptions = {},
 ): Promise<World> {
   const setup = SETUPS[name];
   const { sql, redis: sharedRedis } = await requireSetup(name, context);
@@ -135,7 +133,7 @@ export async function createWorld(
   const secret = randomBytes(32).toString('base64');
   const env = {
     ISSUER: issuer,
-    DATABASE_URL: databaseUrl(sqlUrl),
+    DATABASE_URL: sqlUrl,
     ...(redis ? { REDIS_URL: `${redis.url}/${redisDatabases % 16}` } : {}),
     GATEHOUSE_SECRETS: secret,
     GATEHOUSE_DATA_DIR: folder,
@@ -176,7 +174,7 @@ export async function createWorld(
       return JSON.parse(stdout);
     },
     services() {
-      services ??= boot({ ...env, DATABASE_URL: sqlUrl }, { log });
+      services ??= boot(env, { log });
       return services;
     },
     async query<R>(statement: string): Promise<R[]> {
