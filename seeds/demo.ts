@@ -119,7 +119,7 @@ export async function loadDemo(services: Services): Promise<void> {
   });
   // Its key file may be newer than the database, after a copy of either.
   const known = await stores.clients.find('demo-jwt');
-  if (known && known.jwks[0]?.['kid'] !== jwk['kid']) await services.manageClients.update('demo-jwt', { jwks: [jwk] });
+  if (known && known.jwks[0]?.kid !== jwk.kid) await services.manageClients.update('demo-jwt', { jwks: [jwk] });
 
   const email = 'ada@example.com';
   if (!(await stores.accounts.findByEmail(normalizeEmail(email) ?? email))) {

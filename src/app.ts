@@ -248,7 +248,7 @@ export function createApp(services: Services, { version }: { version: string }):
   app.use(
     errorHandler({
       log,
-      write: (ctx, error) => ((ctx.state['route'] as Route | undefined)?.writeError ?? writeByAccept)(ctx, error),
+      write: (ctx, error) => ((ctx.state.route as Route | undefined)?.writeError ?? writeByAccept)(ctx, error),
     }),
   );
   app.use(gate({ issuer, enforceHttps: config.production || https }));
@@ -256,7 +256,7 @@ export function createApp(services: Services, { version }: { version: string }):
     ctx.path = withoutBase(ctx.path, basePath);
     const route = oauth(ctx.path) ?? siteRoute(ctx.path);
     if (!route) throw new AppError('not_found');
-    ctx.state['route'] = route;
+    ctx.state.route = route;
     await dispatch(ctx, route);
   });
 

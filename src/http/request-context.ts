@@ -16,7 +16,7 @@ export interface RequestFacts {
   encrypted: boolean;
 }
 
-export const factsOf = (ctx: Context): RequestFacts => ctx.state['facts'] as RequestFacts;
+export const factsOf = (ctx: Context): RequestFacts => ctx.state.facts as RequestFacts;
 
 /** Most connections come from few addresses: the proxies. */
 const peers = new Map<string, string>();
@@ -59,14 +59,14 @@ export function requestContext({
         'encrypted' in ctx.req.socket ||
         (trusted && ctx.get('x-forwarded-proto').split(',').at(-1)?.trim() === 'https'),
     };
-    ctx.state['facts'] = facts;
+    ctx.state.facts = facts;
     ctx.set('X-Request-Id', facts.requestId);
     try {
       await next();
     } finally {
       const seconds = (clock.nowMs() - started) / 1000;
       const route =
-        (ctx.state['label'] as string | undefined) ?? (ctx.state['route'] as Route | undefined)?.name ?? 'unmatched';
+        (ctx.state.label as string | undefined) ?? (ctx.state.route as Route | undefined)?.name ?? 'unmatched';
       observe({ method: ctx.method, route, status: ctx.status, seconds });
       // The path without its query: a query may hold a code or a token.
       if (log.isLevelEnabled('info')) {

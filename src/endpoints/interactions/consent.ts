@@ -47,10 +47,10 @@ export function createConsentPage({
 }) {
   async function askedFor({ interaction, client }: Step): Promise<Asked> {
     const { params, prompt } = interaction;
-    const scopes = String(params['scope'] ?? '')
+    const scopes = String(params.scope ?? '')
       .split(' ')
       .filter(Boolean);
-    const named = params['resource'];
+    const named = params.resource;
     const identifiers = new Set((Array.isArray(named) ? named : [named]).filter((item) => typeof item === 'string'));
     const resources = [];
     for (const identifier of identifiers) {
@@ -63,7 +63,7 @@ export function createConsentPage({
     }
     return {
       scopes: scopes.filter((scope) => scope in OPENID_SCOPES),
-      claims: (prompt.details['missingOIDCClaims'] as string[] | undefined) ?? [],
+      claims: (prompt.details.missingOIDCClaims as string[] | undefined) ?? [],
       resources,
     };
   }
@@ -74,9 +74,9 @@ export function createConsentPage({
     const account = await accounts.find(interaction.session?.accountId ?? '');
     if (!account) throw new AppError('session_not_found');
     const { details } = interaction.prompt;
-    const newScopes = new Set((details['missingOIDCScope'] as string[] | undefined) ?? []);
-    const newResourceScopes = (details['missingResourceScopes'] as Record<string, string[]> | undefined) ?? {};
-    const redirect = new URL(String(interaction.params['redirect_uri']));
+    const newScopes = new Set((details.missingOIDCScope as string[] | undefined) ?? []);
+    const newResourceScopes = (details.missingResourceScopes as Record<string, string[]> | undefined) ?? {};
+    const redirect = new URL(String(interaction.params.redirect_uri));
     const describe = (name: string, description: string, isNew: boolean) => ({ name, description, isNew });
     const html = renderer.render('interactions/consent', {
       clientName: client.name,

@@ -48,7 +48,7 @@ export function createEnginePages({
       const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1];
       if (!action || !xsrf) throw new TypeError('the engine changed its sign-out form');
       const account = await accounts.find(ctx.oidc.session?.accountId ?? '');
-      const target = ctx.oidc.params?.['post_logout_redirect_uri'];
+      const target = ctx.oidc.params?.post_logout_redirect_uri;
       const html = renderer.render('interactions/sign-out', {
         action: new URL(action).pathname,
         xsrf,

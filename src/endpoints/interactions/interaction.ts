@@ -39,9 +39,9 @@ export function createInteractions({
       throw cause;
     }
     if (interaction.uid !== uid) throw new AppError('session_not_found');
-    const client = await findClient(String(interaction.params['client_id']));
+    const client = await findClient(String(interaction.params.client_id));
     if (!client) throw new AppError('session_not_found', { public: 'The application was removed meanwhile.' });
-    const redirectUri = String(interaction.params['redirect_uri']);
+    const redirectUri = String(interaction.params.redirect_uri);
     return { interaction, uid, client, formTargets: [formTarget(redirectUri)] };
   }
 

@@ -35,7 +35,7 @@ export function createSignInPage({
       action: `${basePath}/interaction/${uid}/sign-in`,
       cancelAction: `${basePath}/interaction/${uid}/cancel`,
       csrfToken: interactions.token(uid),
-      email: email || String(interaction.params['login_hint'] ?? ''),
+      email: email || String(interaction.params.login_hint ?? ''),
       error,
       notice: again ? 'Please sign in again to continue.' : undefined,
       requestId: factsOf(ctx).requestId,

@@ -8,7 +8,7 @@ import type { EnginePayload, TokenCodec } from './token-codec.ts';
 import type { TokenUnit } from './token-unit.ts';
 
 /** The unit of work of the token request under way, if any. */
-const currentUnit = (): TokenUnit | undefined => Provider.ctx?.['state']['tokenUnit'] as TokenUnit | undefined;
+const currentUnit = (): TokenUnit | undefined => Provider.ctx?.state.tokenUnit as TokenUnit | undefined;
 
 const isSigningOut = (): boolean => Provider.ctx?.oidc.route === 'end_session_confirm';
 
@@ -39,7 +39,7 @@ export function createAdapterFactory({
     if (!newest) return undefined;
     const authorizations: Authorizations = {};
     for (const session of [newest, ...older]) {
-      for (const [clientId, entry] of Object.entries((session['authorizations'] ?? {}) as Authorizations)) {
+      for (const [clientId, entry] of Object.entries((session.authorizations ?? {}) as Authorizations)) {
         if (!authorizations[clientId]?.grantId) authorizations[clientId] = { ...entry, ...authorizations[clientId] };
       }
     }
@@ -83,7 +83,7 @@ export function createAdapterFactory({
         const payload = codec.decode(record, id);
         // Signing out ends what every tab of this sign-in was given.
         const all = kind === 'Session' && isSigningOut() ? await siblings(payload.uid ?? '') : undefined;
-        return { ...payload, ...(all && { authorizations: all['authorizations'] }) } as AdapterPayload;
+        return { ...payload, ...(all && { authorizations: all.authorizations }) } as AdapterPayload;
       },
       async findByUid(uid) {
         return (await siblings(uid)) as AdapterPayload | undefined;
@@ -106,7 +106,7 @@ export function createAdapterFactory({
       async destroy(id) {
         const key = codec.keyOf(kind, id);
         if (kind === 'Grant') return tokens.removeByGrant(id, key);
-        if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.['logout']) return endSessions(key);
+        if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.logout) return endSessions(key);
         const removed = await tokens.remove(kind, key);
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
         if (kind === 'Interaction' && !removed)

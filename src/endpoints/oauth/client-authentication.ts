@@ -84,9 +84,7 @@ export function createClientAuthentication({
     let claims: JWTPayload;
     try {
       const { kid } = decodeProtectedHeader(assertion);
-      const candidates = client.jwks.filter(
-        (jwk) => kid === undefined || jwk['kid'] === undefined || jwk['kid'] === kid,
-      );
+      const candidates = client.jwks.filter((jwk) => kid === undefined || jwk.kid === undefined || jwk.kid === kid);
       claims = await verifyWithAny(assertion, candidates, client, issuer, clock);
     } catch (error) {
       return `assertion: ${reasonOf(error)}`;

@@ -57,7 +57,7 @@ export function createCodeGrant({
     }
     const unit = newTokenUnit();
     unit.known = record;
-    ctx.state['tokenUnit'] = unit;
+    ctx.state.tokenUnit = unit;
     await runEngine(ctx, 'authorization_code', grantParameters(parameters), client.id);
     if (!(await tokens.commit(toCommit(unit, clock.nowMs())))) throw await endGrant(ctx, record);
     return ctx.body as TokenResponse;
@@ -65,11 +65,11 @@ export function createCodeGrant({
 }
 
 function holdsCode(payload: Record<string, unknown>, client: Client, parameters: Parameters): boolean {
-  const challenge = payload['codeChallenge'];
+  const challenge = payload.codeChallenge;
   const verifier = single(parameters, 'code_verifier') ?? '';
   return (
-    payload['clientId'] === client.id &&
-    payload['redirectUri'] === single(parameters, 'redirect_uri') &&
+    payload.clientId === client.id &&
+    payload.redirectUri === single(parameters, 'redirect_uri') &&
     (challenge === undefined || constantTimeEqual(sha256(verifier), String(challenge)))
   );
 }

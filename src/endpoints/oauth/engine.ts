@@ -38,7 +38,7 @@ export function createEngine({
     const provider = createProvider({ ...options, keys: keySet.all() });
     // The engine answers the caller with a bland 500; what really happened is ours to log and to translate.
     provider.on('server_error', (ctx: Context, error: Error) => {
-      ctx.state['engineError'] = error;
+      ctx.state.engineError = error;
     });
     return { provider, handler: compose(provider.middleware) as unknown as Handler, version };
   }
@@ -49,7 +49,7 @@ export function createEngine({
       // The engine makes its URLs from the path it is mounted at.
       Object.assign(ctx, { mountPath: basePath });
       await inForce().handler(ctx);
-      const failure = ctx.state['engineError'] as Error | undefined;
+      const failure = ctx.state.engineError as Error | undefined;
       if (failure) throw failure;
       ownFormPage(ctx, options.pages);
     },
@@ -73,7 +73,7 @@ function ownFormPage(ctx: Context, pages: EnginePages): void {
   if (!policy.includes("'sha256-")) return;
   const { oidc } = ctx as unknown as KoaContextWithOIDC;
   // On resuming, the engine may ask for a sign-out before it has taken over the parameters of the request.
-  const redirectUri = (oidc.params ?? oidc.entities.Interaction?.params)?.['redirect_uri'];
+  const redirectUri = (oidc.params ?? oidc.entities.Interaction?.params)?.redirect_uri;
   const target = typeof redirectUri === 'string' ? ` ${formTarget(redirectUri)}` : '';
   const fitted = policy
     .replace("script-src 'none' ", 'script-src ')

@@ -52,9 +52,9 @@ export function createFindToken({
       use: record.kind === 'RefreshToken' ? 'refresh_token' : 'access_token',
       clientId: String(payload.clientId),
       subject: payload.accountId ?? String(payload.clientId),
-      scope: payload['scope'] as string | undefined,
-      audience: payload['aud'] as string | undefined,
-      issuedAt: payload['iat'] as number | undefined,
+      scope: payload.scope as string | undefined,
+      audience: payload.aud as string | undefined,
+      issuedAt: payload.iat as number | undefined,
       expiresAt: payload.exp ?? 0,
       jti: undefined,
       grantId: payload.grantId,
@@ -66,7 +66,7 @@ export function createFindToken({
   /** A user's token lives no longer than its grant and, without offline access, its session. */
   async function grantLives({ grantId }: TokenRecord, payload: EnginePayload): Promise<boolean> {
     if (grantId === null) return true;
-    const sessionUid = payload['expiresWithSession'] ? (payload['sessionUid'] as string) : null;
+    const sessionUid = payload.expiresWithSession ? (payload.sessionUid as string) : null;
     const [grant, sessions] = await Promise.all([
       tokens.find('Grant', codec.keyOf('Grant', grantId)),
       sessionUid === null ? null : tokens.findByUid(sessionUid),

@@ -97,7 +97,7 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
 
     /** A SHA-256 in base64url has 43 characters (RFC 7636 4.2); any other challenge could never be met. */
     checkChallenge(ctx: KoaContextWithOIDC): void {
-      const challenge = ctx.oidc.params?.['code_challenge'];
+      const challenge = ctx.oidc.params?.code_challenge;
       if (challenge !== undefined && !/^[A-Za-z0-9_-]{43}$/.test(String(challenge))) {
         throw new errors.InvalidRequest('code_challenge must be the 43 characters of a SHA-256 in base64url');
       }
@@ -105,14 +105,14 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
 
     /** The engine strips offline_access unless prompt=consent. Here asking is enough: the consent page asks for it by name. */
     keepOfflineAccess(ctx: KoaContextWithOIDC, client: EngineClient): void {
-      const raw = ctx.query['scope'];
+      const raw = ctx.query.scope;
       const { params } = ctx.oidc;
       const asked = typeof raw === 'string' && raw.split(' ').includes('offline_access');
       const allowed =
         client.grantTypeAllowed('refresh_token') && (client.scope ?? '').split(' ').includes('offline_access');
-      const scope = String(params?.['scope'] ?? '');
+      const scope = String(params?.scope ?? '');
       if (params && asked && allowed && !scope.split(' ').includes('offline_access')) {
-        params['scope'] = `${scope} offline_access`.trim();
+        params.scope = `${scope} offline_access`.trim();
       }
     },
 

@@ -63,7 +63,7 @@ export function createProvider(options: ProviderOptions): Provider {
       userinfoSigningAlgValues: ['RS256', 'ES256'],
     },
     // For every client, unless a confidential one was given a waiver (RFC 9700 2.1.1). S256 is the engine's only method.
-    pkce: { required: (_ctx, client) => client['require_pkce'] !== false },
+    pkce: { required: (_ctx, client) => client.require_pkce !== false },
     extraClientMetadata: { properties: ['require_pkce', 'allowed_origins'] },
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
@@ -122,7 +122,7 @@ export function createProvider(options: ProviderOptions): Provider {
 
     // Browser applications call these endpoints from the origins they registered, and no others.
     clientBasedCORS: (_ctx, origin, client) =>
-      ((client['allowed_origins'] as string[] | undefined) ?? []).includes(origin),
+      ((client.allowed_origins as string[] | undefined) ?? []).includes(origin),
     extraParams: {
       // Not parameters: the engine runs these hooks for every authorization request, after it has checked the scope.
       'urn:gatehouse:size': (ctx) => policies.checkSize(ctx),
@@ -210,8 +210,8 @@ async function findOncePerRequest(
   sub: string,
   accounts: Pick<AccountStore, 'find'>,
 ): Promise<Account | null> {
-  ctx.state['accounts'] ??= new Map<string, Promise<Account | null>>();
-  const memo = ctx.state['accounts'] as Map<string, Promise<Account | null>>;
+  ctx.state.accounts ??= new Map<string, Promise<Account | null>>();
+  const memo = ctx.state.accounts as Map<string, Promise<Account | null>>;
   let found = memo.get(sub);
   if (!found) {
     found = accounts.find(sub);

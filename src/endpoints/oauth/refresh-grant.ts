@@ -107,7 +107,7 @@ export function createRefreshGrant({
 
     const unit = newTokenUnit();
     unit.known = record;
-    ctx.state['tokenUnit'] = unit;
+    ctx.state.tokenUnit = unit;
     const params = { ...grantParameters(parameters), ...scopeLeft(codec.decode(record), client, request) };
     await runEngine(ctx, 'refresh_token', params, client.id);
     const response = ctx.body as TokenResponse;
@@ -144,7 +144,7 @@ function readRequest(id: string, client: Client, parameters: Parameters): Refres
 
 /** The scope to ask the engine for, when the client may have less today than the family was granted. */
 function scopeLeft(payload: Record<string, unknown>, client: Client, { scopes }: RefreshRequest): { scope?: string } {
-  const granted = String(payload['scope'] ?? '')
+  const granted = String(payload.scope ?? '')
     .split(' ')
     .filter(Boolean);
   if (granted.every((scope) => client.scopes.includes(scope))) return {};
@@ -160,13 +160,13 @@ function scopeLeft(payload: Record<string, unknown>, client: Client, { scopes }:
  * copy could ask, with a scope that does not exist, whether its owner has used it yet, and follow unnoticed.
  */
 function refuseAsIfUnused(payload: Record<string, unknown>, { scopes, resources }: RefreshRequest): void {
-  const granted = String(payload['scope'] ?? '').split(' ');
+  const granted = String(payload.scope ?? '').split(' ');
   const missing = scopes.filter((scope) => !granted.includes(scope));
   if (missing.length > 0) {
     const what = missing.length === 1 ? 'scope' : 'scopes';
     throw new AppError('invalid_scope', { public: `refresh token missing requested ${what}` });
   }
-  const allowed = [payload['resource'] ?? []].flat();
+  const allowed = [payload.resource ?? []].flat();
   if (resources.length > 1 || resources.some((resource) => !allowed.includes(resource))) {
     throw fromEngineError(
       resources.length > 1

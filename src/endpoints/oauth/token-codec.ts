@@ -55,7 +55,7 @@ export function createTokenCodec({
     encode(kind, value, payload, expiresInSeconds) {
       const id = keyOf(kind, value);
       const { jti: _, consumed: __, ...rest } = payload;
-      const session = payload['session'] as { accountId?: string } | undefined;
+      const session = payload.session as { accountId?: string } | undefined;
       const now = clock.nowSeconds();
       return {
         kind,

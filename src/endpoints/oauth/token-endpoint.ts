@@ -39,7 +39,7 @@ export function createTokenEndpoint({
     if (!client.grantTypes.includes(grantType)) {
       throw new AppError('unauthorized_client', { public: `this client may not use the grant type ${grantType}` });
     }
-    ctx.state['label'] = `token ${grantType}`;
+    ctx.state.label = `token ${grantType}`;
     ctx.body = await grants[grantType]({ ctx, client, parameters });
   };
 }
