@@ -1,123 +1,34 @@
 import { expect } from 'chai';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { tokenOf, USER } from '../support/client-flows.ts';
+import { accessibilityProblems } from '../support/e2e-browser.ts';
 import {
-  type ClientFlows,
-  createClientFlows,
-  type IssuedCode,
-  newVerifier,
-  type TokenAnswer,
-  tokenOf,
-  USER,
-} from '../support/client-flows.ts';
-import {
-  accessibilityProblems,
-  type CallbackServer,
-  openSurfer,
-  type Surfer,
-  startCallbackServer,
-} from '../support/e2e-browser.ts';
-import { createClient, createParties, createUser, JWT_API, type Party } from '../support/e2e-parties.ts';
-import { createWorld, describeOn, type Node, TWO_SETUPS, type World } from '../support/e2e-world.ts';
-import { requirePart } from '../support/requirements.ts';
-
-const GRACE = { email: 'grace@example.com', password: 'a password that grace chose' };
-const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true };
-const NO_SCRIPT: BrowserContextOptions = { javaScriptEnabled: false };
+  allow,
+  button,
+  fillIn,
+  GRACE,
+  heading,
+  NO_SCRIPT,
+  openStage,
+  PHONE,
+  type Stage,
+  signIn,
+  subjectOf,
+  type Visit,
+} from '../support/e2e-pages.ts';
+import { JWT_API } from '../support/e2e-parties.ts';
+import { describeOn, TWO_SETUPS } from '../support/e2e-world.ts';
 
 describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
   // What the store cannot change is tried on one set-up.
   const everything = setup === 'SQLite';
-  let chromium: Browser;
-  let world: World;
-  let node: Node;
-  let client: Party;
-  let callbacks: CallbackServer;
-  let flows: ClientFlows;
-  const open: Surfer[] = [];
+  let stage: Stage;
 
   before(async function () {
-    chromium = await requirePart('chromium', this);
-    world = await createWorld(setup, this);
-    node = await world.start();
-    callbacks = await startCallbackServer();
-    const services = await world.services();
-    await createParties(services);
-    await createUser(services, GRACE.email, GRACE.password);
-    client = await createClient(services, {
-      id: 'pages-client',
-      name: 'The Reading Room',
-      redirectUris: [callbacks.callback],
-      postLogoutRedirectUris: [`${callbacks.origin}/bye`],
-    });
-    flows = createClientFlows({ issuer: world.issuer, redirectUri: callbacks.callback });
+    stage = await openStage(setup, this);
   });
-  /** Nobody has allowed anything yet. */
-  beforeEach(async () => {
-    const { stores } = await world.services();
-    for (const { email } of [USER, GRACE]) {
-      const account = await stores.accounts.findByEmail(email);
-      if (account) await stores.consents.remove(account.id, client.id);
-    }
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((surfer) => surfer.close()));
-  });
-  after(async () => {
-    await callbacks?.close();
-    await world?.close();
-  });
-
-  async function surfer(options: BrowserContextOptions & { expectedStatuses?: number[] } = {}): Promise<Surfer> {
-    const opened = await openSurfer(chromium, { sites: [world.issuer, callbacks.origin], ...options });
-    open.push(opened);
-    return opened;
-  }
-
-  interface Visit extends Pick<IssuedCode, 'verifier'> {
-    page: Page;
-    state: string;
-  }
-
-  /** Where the client sends its user. */
-  async function visit(page: Page, extra: Record<string, string> = {}): Promise<Visit> {
-    const [verifier, state] = [newVerifier(), newVerifier()];
-    await page.goto(flows.authorizationUrl(client.id, verifier, { state, ...extra }).href);
-    return { page, verifier, state };
-  }
-
-  const heading = (page: Page): Promise<string> => page.getByRole('heading', { level: 1 }).innerText();
-  const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
-
-  async function fillIn(page: Page, { email, password }: { email: string; password: string } = USER): Promise<void> {
-    await page.getByLabel('Email address').fill(email);
-    await page.getByLabel('Password').fill(password);
-  }
-  async function signIn(page: Page, user: { email: string; password: string } = USER): Promise<void> {
-    await fillIn(page, user);
-    await button(page, 'Sign in').click();
-  }
-  const allow = (page: Page): Promise<void> => button(page, 'Allow').click();
-  const atClient = (page: Page): Promise<void> => page.waitForURL(`${callbacks.origin}/**`);
-
-  /** For a page without scripts, in which no checker runs: of the same page in a tab where one can. */
-  async function problemsOfCopy(page: Page): Promise<string[]> {
-    const html = (await page.content()).replace(/<script[\s\S]*?<\/script>/g, '');
-    const copy = await (await surfer()).tab();
-    await copy.route(page.url(), (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: html }));
-    await copy.goto(page.url());
-    return accessibilityProblems(copy);
-  }
-
-  /** The answer the client got belongs to this visit, and its code gives tokens. */
-  async function redeemed({ verifier, state }: Visit): Promise<TokenAnswer> {
-    const parameters = callbacks.received.findLast((call) => call.parameters.get('state') === state)?.parameters;
-    expect(parameters?.get('iss')).to.equal(world.issuer);
-    const answer = await flows.redeem(node.fetch, client, { code: parameters?.get('code') ?? '', verifier });
-    tokenOf(answer, 'access_token');
-    return answer;
-  }
-  const subjectOf = (answer: TokenAnswer): string =>
-    JSON.parse(Buffer.from(tokenOf(answer, 'id_token').split('.')[1] ?? '', 'base64url').toString()).sub;
+  beforeEach(() => stage.forgetConsents());
+  afterEach(() => stage.closeSurfers());
+  after(() => stage?.close());
 
   for (const [how, options] of [
     ['with JavaScript', {}],
@@ -126,9 +37,9 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
   ] as const) {
     if (how !== 'with JavaScript' && !everything) continue;
     it(`sign-in, consent, silent return and sign-out work ${how}`, async () => {
-      const ada = await surfer(options);
+      const ada = await stage.surfer(options);
       const page = await ada.tab();
-      const first = await visit(page);
+      const first = await stage.visit(page);
       expect(await heading(page)).to.equal('Sign in');
       await signIn(page);
       await button(page, 'Allow').waitFor();
@@ -137,65 +48,65 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
         .to.include('The Reading Room')
         .and.include(USER.email);
       await allow(page);
-      await atClient(page);
-      const answer = await redeemed(first);
+      await stage.atClient(page);
+      const answer = await stage.redeemed(first);
 
-      const second = await visit(page);
-      await atClient(page);
-      expect(subjectOf(await redeemed(second))).to.equal(subjectOf(answer));
+      const second = await stage.visit(page);
+      await stage.atClient(page);
+      expect(subjectOf(await stage.redeemed(second))).to.equal(subjectOf(answer));
 
       await page.goto(
-        `${world.issuer}/oauth2/logout?${new URLSearchParams({
+        `${stage.world.issuer}/oauth2/logout?${new URLSearchParams({
           id_token_hint: tokenOf(answer, 'id_token'),
-          post_logout_redirect_uri: `${callbacks.origin}/bye`,
+          post_logout_redirect_uri: `${stage.callbacks.origin}/bye`,
           state: 'later',
         })}`,
       );
       expect(await heading(page)).to.equal('Sign out?');
       await button(page, 'Sign out').click();
-      await page.waitForURL(`${callbacks.origin}/bye?state=later`);
-      await visit(page);
+      await page.waitForURL(`${stage.callbacks.origin}/bye?state=later`);
+      await stage.visit(page);
       expect(await heading(page)).to.equal('Sign in');
       expect(ada.complaints()).to.deep.equal([]);
     });
   }
 
   it('two tabs can sign in at once', async () => {
-    const ada = await surfer();
+    const ada = await stage.surfer();
     const tabs = [await ada.tab(), await ada.tab()];
     const visits: Visit[] = [];
-    for (const tab of tabs) visits.push(await visit(tab, { prompt: 'consent' }));
+    for (const tab of tabs) visits.push(await stage.visit(tab, { prompt: 'consent' }));
     for (const tab of tabs) await fillIn(tab);
     await Promise.all(tabs.map((tab) => button(tab, 'Sign in').click()));
     for (const [i, tab] of tabs.entries()) {
       await allow(tab);
-      await atClient(tab);
-      await redeemed(visits[i] as Visit);
+      await stage.atClient(tab);
+      await stage.redeemed(visits[i] as Visit);
     }
     expect(ada.complaints()).to.deep.equal([]);
   });
 
   it('a tab that was left open still signs in after another one did', async () => {
-    const ada = await surfer();
+    const ada = await stage.surfer();
     const [early, late] = [await ada.tab(), await ada.tab()];
-    const left = await visit(early);
-    const done = await visit(late, { prompt: 'consent' });
+    const left = await stage.visit(early);
+    const done = await stage.visit(late, { prompt: 'consent' });
     await signIn(late);
     await allow(late);
-    await atClient(late);
-    await redeemed(done);
+    await stage.atClient(late);
+    await stage.redeemed(done);
     await signIn(early);
-    await atClient(early);
-    await redeemed(left);
+    await stage.atClient(early);
+    await stage.redeemed(left);
     expect(ada.complaints()).to.deep.equal([]);
   });
 
   if (!everything) return;
 
   it('works with the keyboard alone', async () => {
-    const ada = await surfer();
+    const ada = await stage.surfer();
     const page = await ada.tab();
-    const first = await visit(page);
+    const first = await stage.visit(page);
     // The first field gets the focus by itself.
     await page.waitForFunction("document.activeElement.id === 'email'");
     await page.keyboard.type(USER.email);
@@ -211,8 +122,8 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
       'getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth';
     expect(await page.evaluate(outline)).to.match(/^(solid|auto)[1-9]/);
     await page.keyboard.press('Enter');
-    await atClient(page);
-    await redeemed(first);
+    await stage.atClient(page);
+    await stage.redeemed(first);
     expect(ada.complaints()).to.deep.equal([]);
   });
 
@@ -221,19 +132,21 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
     ['without JavaScript', NO_SCRIPT],
   ] as const) {
     it(`a denial and a cancelled sign-in reach the client as access_denied ${how}`, async () => {
-      const ada = await surfer(options);
+      const ada = await stage.surfer(options);
       const page = await ada.tab();
-      const cancelled = await visit(page, { prompt: 'consent' });
+      const cancelled = await stage.visit(page, { prompt: 'consent' });
       await button(page, /^Cancel and return/).click();
-      await atClient(page);
-      const denied = await visit(page, { prompt: 'consent' });
+      await stage.atClient(page);
+      const denied = await stage.visit(page, { prompt: 'consent' });
       await signIn(page);
       await button(page, 'Deny').click();
-      await atClient(page);
+      await stage.atClient(page);
       for (const { state } of [cancelled, denied]) {
-        const parameters = callbacks.received.findLast((call) => call.parameters.get('state') === state)?.parameters;
+        const parameters = stage.callbacks.received.findLast(
+          (call) => call.parameters.get('state') === state,
+        )?.parameters;
         expect(parameters?.get('error')).to.equal('access_denied');
-        expect(parameters?.get('iss')).to.equal(world.issuer);
+        expect(parameters?.get('iss')).to.equal(stage.world.issuer);
         expect(parameters?.get('code')).to.equal(null);
       }
       expect(ada.complaints()).to.deep.equal([]);
@@ -241,59 +154,59 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
 
     it(`response_mode=form_post brings the code to the client ${how}`, async () => {
       // The engine gives a form that carries an error the status 400.
-      const ada = await surfer({ ...options, expectedStatuses: [400] });
+      const ada = await stage.surfer({ ...options, expectedStatuses: [400] });
       const page = await ada.tab();
-      const first = await visit(page, { response_mode: 'form_post', prompt: 'consent' });
+      const first = await stage.visit(page, { response_mode: 'form_post', prompt: 'consent' });
       await signIn(page);
       await allow(page);
       if (options === NO_SCRIPT) {
-        expect(await problemsOfCopy(page)).to.deep.equal([]);
+        expect(await stage.problemsOfCopy(page)).to.deep.equal([]);
         await button(page, 'Continue').click();
       }
-      await atClient(page);
-      expect(callbacks.received.at(-1)?.method).to.equal('POST');
-      await redeemed(first);
+      await stage.atClient(page);
+      expect(stage.callbacks.received.at(-1)?.method).to.equal('POST');
+      await stage.redeemed(first);
 
-      const refused = await visit(page, { response_mode: 'form_post', prompt: 'consent' });
+      const refused = await stage.visit(page, { response_mode: 'form_post', prompt: 'consent' });
       await button(page, 'Deny').click();
       if (options === NO_SCRIPT) await button(page, 'Continue').click();
-      await atClient(page);
-      expect(callbacks.last().get('state')).to.equal(refused.state);
-      expect(callbacks.last().get('error')).to.equal('access_denied');
+      await stage.atClient(page);
+      expect(stage.callbacks.last().get('state')).to.equal(refused.state);
+      expect(stage.callbacks.last().get('error')).to.equal('access_denied');
       expect(ada.complaints()).to.deep.equal([]);
     });
 
     it(`prompt=login can change the account ${how}`, async () => {
-      const shared = await surfer(options);
+      const shared = await stage.surfer(options);
       const page = await shared.tab();
-      const asAda = await visit(page);
+      const asAda = await stage.visit(page);
       await signIn(page);
       await allow(page);
-      await atClient(page);
-      const ada = await redeemed(asAda);
+      await stage.atClient(page);
+      const ada = await stage.redeemed(asAda);
 
-      const asGrace = await visit(page, { prompt: 'login' });
+      const asGrace = await stage.visit(page, { prompt: 'login' });
       expect(await heading(page)).to.equal('Sign in');
       await signIn(page, GRACE);
       if (options === NO_SCRIPT) await button(page, 'Continue').click();
       await page.getByText(GRACE.email).waitFor();
       await allow(page);
-      await atClient(page);
-      const grace = await redeemed(asGrace);
+      await stage.atClient(page);
+      const grace = await stage.redeemed(asGrace);
       expect(subjectOf(grace)).not.to.equal(subjectOf(ada));
 
       // The browser is Grace's now.
-      const silent = await visit(page, { prompt: 'none' });
-      await atClient(page);
-      expect(subjectOf(await redeemed(silent))).to.equal(subjectOf(grace));
+      const silent = await stage.visit(page, { prompt: 'none' });
+      await stage.atClient(page);
+      expect(subjectOf(await stage.redeemed(silent))).to.equal(subjectOf(grace));
       expect(shared.complaints()).to.deep.equal([]);
     });
   }
 
   it('a wrong password is explained, keeps the address, and the right one goes on', async () => {
-    const ada = await surfer({ expectedStatuses: [422] });
+    const ada = await stage.surfer({ expectedStatuses: [422] });
     const page = await ada.tab();
-    const first = await visit(page, { prompt: 'consent' });
+    const first = await stage.visit(page, { prompt: 'consent' });
     await signIn(page, { ...USER, password: 'not the right password' });
     expect(await page.getByRole('alert').innerText()).to.include('not right');
     expect(await page.getByLabel('Email address').inputValue()).to.equal(USER.email);
@@ -302,59 +215,59 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
     await page.getByLabel('Password').fill(USER.password);
     await button(page, 'Sign in').click();
     await allow(page);
-    await atClient(page);
-    await redeemed(first);
+    await stage.atClient(page);
+    await stage.redeemed(first);
     expect(ada.complaints()).to.deep.equal([]);
   });
 
   it('another account can be chosen on the consent page, and is asked as the client wishes', async () => {
-    const { stores, clock } = await world.services();
+    const { stores, clock } = await stage.world.services();
     const grace = await stores.accounts.findByEmail(GRACE.email);
     await stores.consents.save({
       accountId: grace?.id ?? '',
-      clientId: client.id,
+      clientId: stage.client.id,
       scopes: ['openid', 'offline_access'],
       claims: [],
       resources: { [JWT_API]: ['read'] },
       updatedAt: clock.nowMs(),
     });
-    const shared = await surfer();
+    const shared = await stage.surfer();
     const page = await shared.tab();
-    const first = await visit(page, { prompt: 'consent' });
+    const first = await stage.visit(page, { prompt: 'consent' });
     await signIn(page);
     await button(page, /^Not you/).click();
     await page.getByLabel('Email address').waitFor();
     await signIn(page, GRACE);
     await page.getByText(GRACE.email).waitFor();
     await allow(page);
-    await atClient(page);
-    expect(subjectOf(await redeemed(first))).to.equal(grace?.id);
+    await stage.atClient(page);
+    expect(subjectOf(await stage.redeemed(first))).to.equal(grace?.id);
     expect(shared.complaints()).to.deep.equal([]);
   });
 
   it('the back button after the end leads to an explanation, and the session is unharmed', async () => {
-    const ada = await surfer({ expectedStatuses: [400] });
+    const ada = await stage.surfer({ expectedStatuses: [400] });
     const page = await ada.tab();
-    const first = await visit(page, { prompt: 'consent' });
+    const first = await stage.visit(page, { prompt: 'consent' });
     await signIn(page);
     await allow(page);
-    await atClient(page);
+    await stage.atClient(page);
     await page.goBack();
     expect(await heading(page)).to.equal('This sign-in has expired or was already finished');
     expect(await accessibilityProblems(page)).to.deep.equal([]);
     await page.goBack();
     expect(await heading(page)).to.equal('This sign-in has expired or was already finished');
-    await redeemed(first);
-    const second = await visit(page);
-    await atClient(page);
-    await redeemed(second);
+    await stage.redeemed(first);
+    const second = await stage.visit(page);
+    await stage.atClient(page);
+    await stage.redeemed(second);
     expect(ada.complaints()).to.deep.equal([]);
   });
 
   it('every page can be loaded again', async () => {
-    const ada = await surfer({ expectedStatuses: [422] });
+    const ada = await stage.surfer({ expectedStatuses: [422] });
     const page = await ada.tab();
-    const first = await visit(page, { prompt: 'consent' });
+    const first = await stage.visit(page, { prompt: 'consent' });
     await page.reload();
     await signIn(page, { ...USER, password: 'not the right password' });
     await page.getByRole('alert').waitFor();
@@ -368,11 +281,11 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
     await button(page, 'Allow').waitFor();
     await page.reload();
     await allow(page);
-    await atClient(page);
-    const answer = await redeemed(first);
+    await stage.atClient(page);
+    const answer = await stage.redeemed(first);
     await page.reload();
 
-    await page.goto(`${world.issuer}/oauth2/logout?id_token_hint=${tokenOf(answer, 'id_token')}`);
+    await page.goto(`${stage.world.issuer}/oauth2/logout?id_token_hint=${tokenOf(answer, 'id_token')}`);
     await page.reload();
     await button(page, 'Sign out').click();
     expect(await heading(page)).to.equal('You are signed out');
@@ -382,23 +295,23 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
   });
 
   it('staying signed in is a choice', async () => {
-    const ada = await surfer();
+    const ada = await stage.surfer();
     const page = await ada.tab();
-    await visit(page, { prompt: 'consent' });
+    await stage.visit(page, { prompt: 'consent' });
     await signIn(page);
     await allow(page);
-    await atClient(page);
-    await page.goto(`${world.issuer}/oauth2/logout`);
+    await stage.atClient(page);
+    await page.goto(`${stage.world.issuer}/oauth2/logout`);
     await button(page, 'Stay signed in').click();
     await page.waitForLoadState();
-    const second = await visit(page, { prompt: 'none' });
-    await atClient(page);
-    await redeemed(second);
+    const second = await stage.visit(page, { prompt: 'none' });
+    await stage.atClient(page);
+    await stage.redeemed(second);
     expect(ada.complaints()).to.deep.equal([]);
   });
 
   it('every page is accessible, in the dark too, and fits a phone', async () => {
-    const ada = await surfer({ expectedStatuses: [400, 404, 422] });
+    const ada = await stage.surfer({ expectedStatuses: [400, 404, 422] });
     const page = await ada.tab();
     const problems: string[] = [];
     async function inspect(name: string): Promise<void> {
@@ -418,13 +331,13 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
       await page.emulateMedia({ colorScheme: 'light' });
       await page.setViewportSize({ width: 1280, height: 720 });
     }
-    await page.goto(`${world.issuer}/`);
+    await page.goto(`${stage.world.issuer}/`);
     await inspect('home');
-    await page.goto(`${world.issuer}/nothing-here`);
+    await page.goto(`${stage.world.issuer}/nothing-here`);
     await inspect('not found');
-    await page.goto(flows.authorizationUrl('no-such-client', 'x'.repeat(43)).href);
+    await page.goto(stage.flows.authorizationUrl('no-such-client', 'x'.repeat(43)).href);
     await inspect('unknown client');
-    await visit(page, { prompt: 'consent', scope: 'openid profile email offline_access read write' });
+    await stage.visit(page, { prompt: 'consent', scope: 'openid profile email offline_access read write' });
     await inspect('sign-in');
     await signIn(page, { ...USER, password: 'not the right password' });
     await page.getByRole('alert').waitFor();
@@ -433,15 +346,15 @@ describeOn(TWO_SETUPS, 'the pages in Chromium', (setup) => {
     await button(page, 'Allow').waitFor();
     await inspect('consent');
     await allow(page);
-    await atClient(page);
-    await visit(page, { prompt: 'login' });
+    await stage.atClient(page);
+    await stage.visit(page, { prompt: 'login' });
     await inspect('sign-in again');
-    await page.goto(`${world.issuer}/oauth2/logout`);
+    await page.goto(`${stage.world.issuer}/oauth2/logout`);
     await inspect('sign-out');
     await button(page, 'Sign out').click();
     expect(await heading(page)).to.equal('You are signed out');
     await inspect('signed out');
-    await page.goto(`${world.issuer}/interaction/${'x'.repeat(43)}`);
+    await page.goto(`${stage.world.issuer}/interaction/${'x'.repeat(43)}`);
     await inspect('expired sign-in');
     expect(problems).to.deep.equal([]);
     expect(ada.complaints()).to.deep.equal([]);
