@@ -105,6 +105,7 @@ export function createApp(services: Services, { version }: { version: string }):
       clock,
       findClient,
       sessionAbsoluteSeconds: lifetimes.sessionAbsolute,
+      audit,
     }),
     accounts,
     consents,

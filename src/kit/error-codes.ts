@@ -53,12 +53,6 @@ export const ERROR_CODES = {
     oauth: 'invalid_target',
     next: 'Name a resource server that the client was given, as an absolute URI without a fragment.',
   },
-  unsupported_token_type: {
-    status: 400,
-    title: 'The token type is not supported',
-    oauth: 'unsupported_token_type',
-    next: 'Send an access token or a refresh token of this server.',
-  },
   too_many_requests: {
     status: 429,
     title: 'Too many attempts',

@@ -15,7 +15,6 @@ export const AUDIT_TYPES = [
   'client.authentication_failed',
   'consent.granted',
   'consent.denied',
-  'grant.revoked',
   'code.reused',
   'refresh_token.reused',
   /** Within the grace window, from another address than the first use. */

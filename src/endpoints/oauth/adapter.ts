@@ -1,7 +1,9 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { Client } from '../../domain/clients/client.ts';
 import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
+import { factsOf } from '../../http/request-context.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { toEngineMetadata } from './client-metadata.ts';
 import type { EnginePayload, TokenCodec } from './token-codec.ts';
@@ -21,7 +23,9 @@ export function createAdapterFactory({
   clock,
   findClient,
   sessionAbsoluteSeconds,
+  audit,
 }: {
+  audit: RecordAudit;
   tokens: TokenStore;
   codec: TokenCodec;
   clock: Clock;
@@ -52,7 +56,12 @@ export function createAdapterFactory({
    * find the mark.
    */
   async function endSessions(key: string): Promise<void> {
-    const { uid } = Provider.ctx?.oidc.session ?? {};
+    const ctx = Provider.ctx;
+    const { uid, accountId } = ctx?.oidc.session ?? {};
+    if (ctx && accountId) {
+      const { ip, requestId } = factsOf(ctx);
+      await audit('account.signed_out', { accountId, ip, requestId });
+    }
     if (uid) await tokens.insert(codec.encode('EndedSession', uid, {}, sessionAbsoluteSeconds));
     const all = uid ? await tokens.findByUid(uid) : [];
     await Promise.all([key, ...all.map((session) => session.id)].map((id) => tokens.remove('Session', id)));

@@ -125,6 +125,8 @@ describe('a stranger', () => {
       await keepBusy(copy, async () => {
         expect((await browser.submit('Sign out')).reply.status).to.equal(200);
       });
+      const events = await harness.services.stores.audit.list({ accountId: who.account.id, limit: 100 });
+      expect(events.filter(({ type }) => type === 'account.signed_out').length).to.equal(1);
     });
   });
 });
