@@ -6,9 +6,12 @@ import {
   GRANT_TYPES,
   type GrantType,
   type PublicJwk,
+  TOKEN_BINDINGS,
+  type TokenBinding,
 } from '../domain/clients/client.ts';
 import { CLIENT_KINDS, type ClientKind, clientOfKind } from '../domain/clients/client-kinds.ts';
 import { newId } from '../kit/ids.ts';
+import { certificateThumbprint } from '../kit/thumbprint.ts';
 import type { Services } from '../services.ts';
 import { clientFields, clientRecord, SHOWN_ONCE } from './client-text.ts';
 import { UsageError } from './failure.ts';
@@ -27,6 +30,8 @@ interface MetadataOptions {
   grant?: GrantType[];
   pkce?: boolean;
   jwks?: string;
+  certificate?: string[];
+  tokenBinding?: TokenBinding | 'none';
 }
 
 /** Shared by create and update. */
@@ -38,7 +43,14 @@ function withMetadata(command: Command): Command {
     .option('--resource <identifier>', 'resource server it may get tokens for; repeatable', repeated)
     .option('--origin <origin>', 'browser origin that may call the token endpoint; repeatable', repeated)
     .option('--grant <type>', `${GRANT_TYPES.join(', ')}; repeatable`, repeated)
-    .option('--jwks <file>', 'its public keys, for private_key_jwt: a JWK Set or one JWK');
+    .option('--jwks <file>', 'its public keys, for private_key_jwt: a JWK Set or one JWK')
+    .option('--certificate <file>', 'its certificate (PEM), for self_signed_tls_client_auth; repeatable', repeated)
+    .addOption(
+      new Option('--token-binding <kind>', 'tokens only for the holder of a DPoP key or a client certificate').choices([
+        ...TOKEN_BINDINGS,
+        'none',
+      ]),
+    );
 }
 
 export function addClientCommands(program: Command): void {
@@ -152,6 +164,8 @@ const changeOf = (options: MetadataOptions) => ({
   grantTypes: options.grant,
   requirePkce: options.pkce,
   jwks: options.jwks === undefined ? undefined : readJwks(options.jwks),
+  certificateThumbprints: options.certificate?.map(readThumbprint),
+  tokenBinding: options.tokenBinding === 'none' ? null : options.tokenBinding,
 });
 
 /** A JWK Set or a single JWK. What the keys may be is for the domain to say. */
@@ -169,6 +183,19 @@ function readJwks(file: string): PublicJwk[] {
     Array.isArray(keys) && keys.every((key) => typeof (key as { kty?: unknown } | null)?.kty === 'string');
   if (!areKeys) throw new UsageError(`--jwks: ${file} is neither a JWK Set nor a JWK`);
   return keys as PublicJwk[];
+}
+
+/** Of the certificate in a PEM or DER file; the certificate itself is not kept. */
+function readThumbprint(file: string): string {
+  let content: Buffer;
+  try {
+    content = readFileSync(file);
+  } catch (error) {
+    throw new UsageError(`--certificate: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  const thumbprint = certificateThumbprint(content);
+  if (thumbprint === null) throw new UsageError(`--certificate: ${file} is not a certificate in PEM or DER`);
+  return thumbprint;
 }
 
 /** Allowed, since the order of set-up is the operator's; but until it exists, every request for it fails. */

@@ -12,13 +12,13 @@ export function addConfigCommands(program: Command): void {
 }
 
 async function check(): Promise<Result> {
-  const [{ parseEnvironment }, { printableConfig }, { readEnv }] = await Promise.all([
-    import('../config/parse-environment.ts'),
+  const [{ configure }, { printableConfig }, { readEnv }] = await Promise.all([
+    import('../boot.ts'),
     import('../config/printable.ts'),
     import('../config/env.ts'),
   ]);
   try {
-    const config = printableConfig(parseEnvironment(readEnv()));
+    const config = printableConfig((await configure(readEnv())).config);
     return { json: { ok: true, config }, text: `OK\n\n${fields(Object.fromEntries(flat(config)))}` };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -15,14 +15,11 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function examine() {
-  const [{ readEnv }, { parseEnvironment }] = await Promise.all([
-    import('../config/env.ts'),
-    import('../config/parse-environment.ts'),
-  ]);
+  const [{ readEnv }, { configure }] = await Promise.all([import('../config/env.ts'), import('../boot.ts')]);
   const env = readEnv();
   const findings: Finding[] = [];
   try {
-    const config = parseEnvironment(env);
+    const { config } = await configure(env);
     findings.push(ok('configuration', config.production ? 'production' : 'for development'));
     findings.push(...(await examineDeployment(env, config)));
   } catch (error) {

@@ -23,6 +23,12 @@ const OPTION_OF_FIELD: Readonly<Record<string, string>> = {
   accessTokenLifetimeSeconds: '--lifetime',
   overlapSeconds: '--overlap',
   email: '--email',
+  environment: '--environment',
+  expires_in_days: '--expires-in-days',
+  allowed_addresses: '--allow-address',
+  namespace: '--namespace',
+  limit: '--limit',
+  overlap_seconds: '--overlap',
 };
 
 /** Says on standard error what went wrong and what to do next; returns the exit code. */

@@ -10,25 +10,75 @@ export function addSecretsCommands(program: Command): void {
     .command('rotate')
     .description('Seal every key in the database under the first secret, so that the others can be dropped')
     .action(answering(rotate));
+  secrets
+    .command('add-api-key-pepper')
+    .description('Digest API keys under a new key from now on; each key follows at its next use')
+    .action(answering(addApiKeyPepper));
 }
 
 const rotate = () =>
   withServices(async ({ config, stores, sealer, audit }) => {
-    const [{ rotateSecrets }, { loadSecrets }, { readEnv }] = await Promise.all([
-      import('../domain/data-keys/rotate-secrets.ts'),
-      import('../config/secrets.ts'),
-      import('../config/env.ts'),
-    ]);
+    const [{ rotateSecrets }, { PROVIDER_KEY_PURPOSE }, { createWrappingRing }, { loadSecrets }, { readEnv }] =
+      await Promise.all([
+        import('../domain/data-keys/rotate-secrets.ts'),
+        import('../domain/provider-keys/envelope.ts'),
+        import('../kit/seal.ts'),
+        import('../config/secrets.ts'),
+        import('../config/env.ts'),
+      ]);
     const env = readEnv();
     const source = env.GATEHOUSE_SECRETS ? 'GATEHOUSE_SECRETS' : join(config.dataDirectory, 'secrets.json');
-    const { ring } = loadSecrets(env, config, false);
-    const done = await rotateSecrets({ dataKeys: stores.dataKeys, signingKeys: stores.signingKeys, sealer, audit });
-    const next =
-      ring.length === 1
-        ? `There is no other secret in ${source}. To replace this one, put a new one in front of it, restart every process, and run this again.`
-        : `Nothing in the database needs the other ${count(ring.length - 1, 'secret')} any more: drop what follows the first one from ${source} and restart every process.`;
+    const ring = createWrappingRing(loadSecrets(env, config, false).ring, PROVIDER_KEY_PURPOSE);
+    const { unreadable, ...resealed } = await rotateSecrets({
+      dataKeys: stores.dataKeys,
+      signingKeys: stores.signingKeys,
+      providerKeys: stores.providerKeys,
+      sealer,
+      ring,
+      audit,
+      // Standard output belongs to the result.
+      onProgress: (done) => process.stderr.write(`${count(done, 'provider key')} wrapped anew …\n`),
+    });
+    const closed = [...unreadable.values()].reduce((sum, each) => sum + each, 0);
+    const others = ring.ids.slice(1);
+    const needed = others.filter((id) => unreadable.has(id)).length;
     return {
-      json: { resealed: done, droppableSecrets: ring.length - 1, source },
-      text: `Sealed ${count(done.dataKeys, 'data key')} and ${count(done.signingKeys, 'signing key')} anew under the first secret.\n${next}`,
+      json: {
+        resealed,
+        unreadableProviderKeys: closed,
+        droppableSecrets: others.length - needed,
+        source,
+      },
+      text: [
+        `Sealed ${count(resealed.dataKeys, 'data key')} and ${count(resealed.signingKeys, 'signing key')} anew under the first secret, and wrapped ${count(resealed.providerKeys, 'provider key')} anew.`,
+        ...(closed === 0
+          ? []
+          : [
+              `${count(closed, 'provider key')} cannot be opened and stayed as before: add the secret that is missing, or`,
+              'their owners must enter them again.',
+            ]),
+        nextStep({ others: others.length, needed, source }),
+      ].join('\n'),
     };
   });
+
+const addApiKeyPepper = () =>
+  withServices(async ({ stores, sealer, audit, clock }) => {
+    const { addPepper } = await import('../domain/data-keys/peppers.ts');
+    const pepper = await addPepper({ store: stores.dataKeys, sealer, clock, audit });
+    return {
+      json: { pepper },
+      text: `API keys are digested under ${pepper} from now on. Servers that run learn of it by themselves; keys out there stay good.`,
+    };
+  });
+
+/** An old secret may go when nothing is under it, and not before. */
+function nextStep({ others, needed, source }: { others: number; needed: number; source: string }): string {
+  if (others === 0) {
+    return `There is no other secret in ${source}. To replace this one, put a new one in front of it, restart every process, and run this again.`;
+  }
+  if (needed > 0) {
+    return `Keep ${count(needed, 'other secret')} in ${source}: a provider key that cannot be opened was wrapped under it.`;
+  }
+  return `Nothing in the database needs the other ${count(others, 'secret')} any more: drop what follows the first one from ${source} and restart every process.`;
+}

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Account, displayName } from '../domain/accounts/account.ts';
+import { UsageError } from './failure.ts';
 import { everyPage, given } from './input.ts';
 import { readPassword } from './password.ts';
 import { answering } from './result.ts';
@@ -38,6 +39,12 @@ export function addUserCommands(program: Command): void {
     .description('Replace the password and sign the person out everywhere; asks for it')
     .option(...fromStdin)
     .action(answering(setPassword));
+  user
+    .command('scopes <email-or-id> [scope...]')
+    .description('Set what an account may hold and hand on to its keys and clients')
+    .option('--all', 'whatever users may have, now and later; as new accounts have it')
+    .option('--none', 'nothing at all')
+    .action(answering(setScopes));
 }
 
 const create = ({ passwordStdin = false, verified, ...options }: CreateOptions) =>
@@ -89,6 +96,25 @@ const setPassword = ({ passwordStdin = false }: { passwordStdin?: boolean }, who
     };
   });
 
+interface ScopeOptions {
+  all?: boolean;
+  none?: boolean;
+}
+
+const setScopes = ({ all = false, none = false }: ScopeOptions, who: string, ...given: string[]) => {
+  // Commander hands over the repeated argument as one list.
+  const scopes = given.flat();
+  // Neither a forgotten argument nor one too many may change what somebody holds.
+  if ([all, none, scopes.length > 0].filter(Boolean).length !== 1) {
+    throw new UsageError('name the scopes, or give --all or --none');
+  }
+  return withServices(async ({ manageAccounts }) => {
+    const account = await manageAccounts.setScopes(who, all ? null : scopes);
+    const held = account.scopes === null ? 'everything users may have' : account.scopes.join(' ') || 'nothing';
+    return { json: record(account), text: `Account ${account.id} (${account.email}) may have: ${held}.` };
+  });
+};
+
 /** An account for --json: named one by one, so that a new column is not published unseen. */
 const record = (account: Account) => ({
   id: account.id,
@@ -97,6 +123,7 @@ const record = (account: Account) => ({
   givenName: account.givenName,
   familyName: account.familyName,
   hasPassword: account.passwordHash !== null,
+  scopes: account.scopes,
   disabledAt: isoOrNull(account.disabledAt),
   createdAt: iso(account.createdAt),
   updatedAt: iso(account.updatedAt),

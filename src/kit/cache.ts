@@ -35,6 +35,25 @@ export function createCache<V extends object>({
   };
 }
 
+/** A bounded map; the entry that was used least recently makes room. Nothing leaves by age. */
+export interface BoundedMap<V extends object> {
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+  delete(key: string): boolean;
+  /** The least recently used first. Deleting while going through them is allowed. */
+  entries(): Iterable<[string, V]>;
+}
+
+export function createBoundedMap<V extends object>({ max }: { max: number }): BoundedMap<V> {
+  const entries = new LRUCache<string, V>({ max });
+  return {
+    get: (key) => entries.get(key),
+    set: (key, value) => void entries.set(key, value),
+    delete: (key) => entries.delete(key),
+    entries: () => entries.rentries() as Iterable<[string, V]>,
+  };
+}
+
 /** A bounded set whose members leave by themselves. */
 export function createExpiringSet({ max, ttlMs }: { max: number; ttlMs: number }) {
   const entries = new LRUCache<string, true>({ max, ttl: ttlMs });

@@ -10,3 +10,9 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   nowSeconds: () => Math.floor(Date.now() / 1000),
 };
+
+/**
+ * Milliseconds since some moment of the past, with fractions. Only ever goes forward, whatever is done to the wall clock: for
+ * measuring how long something takes, never for a time that is stored or shared with another process.
+ */
+export const monotonicMs = (): number => performance.now();

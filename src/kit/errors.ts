@@ -1,5 +1,16 @@
 import { ERROR_CODES, type ErrorCode, type ErrorCodeName } from './error-codes.ts';
 
+export interface ErrorFacts {
+  /** Each wrong member of the request and what is wrong with it. */
+  fields?: readonly { field: string; problem: string }[];
+  /** The scope that is missing. */
+  scope?: string;
+  /** What kind of credential was refused. */
+  credential?: 'api_key' | 'token';
+  /** The third-party provider it is about. */
+  provider?: string;
+}
+
 /**
  * A failure that ends a request. `public` is safe to show to the caller; `internal` and `cause` go to the log only.
  */
@@ -11,6 +22,8 @@ export class AppError extends Error {
   readonly retryAfterSeconds: number | undefined;
   /** Extra response headers, for instance WWW-Authenticate or Allow. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Facts a machine can act on, safe to show: the fields that are wrong, the scope that is missing. */
+  readonly facts: ErrorFacts;
 
   constructor(
     code: ErrorCodeName,
@@ -19,6 +32,7 @@ export class AppError extends Error {
       internal?: string;
       retryAfterSeconds?: number;
       headers?: Record<string, string>;
+      facts?: ErrorFacts;
       cause?: unknown;
     } = {},
   ) {
@@ -29,6 +43,7 @@ export class AppError extends Error {
     this.internal = details.internal;
     this.retryAfterSeconds = details.retryAfterSeconds;
     this.headers = details.headers ?? {};
+    this.facts = details.facts ?? {};
   }
 
   get entry(): ErrorCode {

@@ -1,6 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-
-const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+import { BASE62 } from './base62.ts';
 
 // Random bytes are drawn many at a time: a call for each id costs more than the rest of making one. Used bytes are wiped.
 const pool = Buffer.alloc(4096);
@@ -17,7 +16,8 @@ function takeRandom(count: number): Buffer {
   return bytes;
 }
 
-function randomBase62(length: number): string {
+/** Each character is worth 5.95 bits. */
+export function randomBase62(length: number): string {
   let out = '';
   while (out.length < length) {
     for (const byte of takeRandom(length)) {

@@ -1,12 +1,11 @@
 import type { Clock } from '../../kit/clock.ts';
 import { randomBytes } from '../../kit/random.ts';
 import { SealError, type Sealer } from '../../kit/seal.ts';
-import { DATA_KEY_NAMES, type DataKeyName } from './data-key.ts';
+import { DATA_KEY_NAMES, dataKeyContext, type FixedDataKeyName } from './data-key.ts';
 import type { DataKeyStore } from './data-key-store.ts';
 
-export type DataKeys = Readonly<Record<DataKeyName, Buffer>>;
-
-const context = (name: string): string => `data-key:${name}`;
+/** Those of fixed names; the peppers are in peppers.ts. */
+export type DataKeys = Readonly<Record<FixedDataKeyName, Buffer>>;
 
 /**
  * Opens the data keys; on an empty database creates them first. They are the canary of the key-encryption ring: when it
@@ -26,18 +25,18 @@ export async function loadDataKeys({
     const createdAt = clock.nowMs();
     const fresh = DATA_KEY_NAMES.map((name) => ({
       name,
-      sealed: sealer.seal(randomBytes(32), context(name)),
+      sealed: sealer.seal(randomBytes(32), dataKeyContext(name)),
       createdAt,
     }));
     await store.insertAll(fresh);
     rows = await store.list();
   }
-  const entries = DATA_KEY_NAMES.map((name): [DataKeyName, Buffer] => {
+  const entries = DATA_KEY_NAMES.map((name): [FixedDataKeyName, Buffer] => {
     const row = rows.find((candidate) => candidate.name === name);
     if (!row) throw new SealError(`the data key "${name}" is missing from the database; restore it from a backup`);
-    return [name, sealer.open(row.sealed, context(name))];
+    return [name, sealer.open(row.sealed, dataKeyContext(name))];
   });
-  return Object.fromEntries(entries) as Record<DataKeyName, Buffer>;
+  return Object.fromEntries(entries) as Record<FixedDataKeyName, Buffer>;
 }
 
 /** Re-seals every data key under the current key of the ring; returns how many were changed. */
@@ -45,7 +44,8 @@ export async function resealDataKeys(store: DataKeyStore, sealer: Sealer): Promi
   let changed = 0;
   for (const { name, sealed } of await store.list()) {
     if (sealer.isCurrent(sealed)) continue;
-    if (await store.reseal(name, sealed, sealer.seal(sealer.open(sealed, context(name)), context(name)))) changed += 1;
+    const context = dataKeyContext(name);
+    if (await store.reseal(name, sealed, sealer.seal(sealer.open(sealed, context), context))) changed += 1;
   }
   return changed;
 }

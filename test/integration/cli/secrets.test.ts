@@ -27,7 +27,7 @@ describe('gatehouse secrets rotate', () => {
 
     const rotated = await gatehouse.run(['secrets', 'rotate'], withSecrets(`${NEW},${OLD}`));
     expect(rotated.code).to.equal(0);
-    expect(rotated.stdout).to.match(/3 data keys and 4 signing keys/);
+    expect(rotated.stdout).to.match(/4 data keys and 4 signing keys/);
     expect(rotated.stdout).to.match(/drop what follows the first one from GATEHOUSE_SECRETS and restart/);
 
     expect(await gatehouse.json(['keys', 'list'], withSecrets(NEW))).to.deep.equal(keys);
@@ -41,7 +41,7 @@ describe('gatehouse secrets rotate', () => {
     const client = await services.manageClients.get(id);
     expect(secretMatches(services.digester, client, secret, Date.now())).to.equal(true);
     const [event] = await services.stores.audit.list({ type: 'secrets.rotated', limit: 1 });
-    expect(event?.details).to.deep.equal({ dataKeys: 3, signingKeys: 4 });
+    expect(event?.details).to.deep.equal({ dataKeys: 4, signingKeys: 4, providerKeys: 0, unreadable: 0 });
   });
 
   it('does nothing twice, and says how to begin when there is one secret only', async () => {
@@ -50,12 +50,13 @@ describe('gatehouse secrets rotate', () => {
     expect(stdout).to.match(/0 data keys and 0 signing keys.*\n.*put a new one in front of it/);
     const again = await gatehouse.json(['secrets', 'rotate'], withSecrets(`${NEW},${OLD}`));
     expect(again).to.deep.equal({
-      resealed: { dataKeys: 3, signingKeys: 4 },
+      resealed: { dataKeys: 4, signingKeys: 4, providerKeys: 0 },
+      unreadableProviderKeys: 0,
       droppableSecrets: 1,
       source: 'GATEHOUSE_SECRETS',
     });
     const last = await gatehouse.json(['secrets', 'rotate'], withSecrets(`${NEW},${OLD}`));
-    expect(last.resealed).to.deep.equal({ dataKeys: 0, signingKeys: 0 });
+    expect(last.resealed).to.deep.equal({ dataKeys: 0, signingKeys: 0, providerKeys: 0 });
   });
 
   it('works on the file of development, and tells which file', async () => {
@@ -72,7 +73,7 @@ describe('gatehouse secrets rotate', () => {
   it('is what doctor asks for while keys are sealed under another secret', async () => {
     await gatehouse.json(['keys', 'list'], withSecrets(OLD));
     const asked = await gatehouse.run(['doctor'], withSecrets(`${NEW},${OLD}`));
-    expect(asked.stdout).to.match(/warn {2}secrets +7 keys .*\n +Run: gatehouse secrets rotate/);
+    expect(asked.stdout).to.match(/warn {2}secrets +8 keys .*\n +Run: gatehouse secrets rotate/);
     await gatehouse.json(['secrets', 'rotate'], withSecrets(`${NEW},${OLD}`));
     expect((await gatehouse.run(['doctor'], withSecrets(NEW))).stdout).not.to.include('warn');
   });

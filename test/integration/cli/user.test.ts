@@ -90,4 +90,23 @@ describe('gatehouse user', () => {
     expect(await services.passwords.verify(stored?.passwordHash ?? null, 'another long passphrase')).to.equal(true);
     expect(await services.passwords.verify(stored?.passwordHash ?? null, PASSWORD)).to.equal(false);
   });
+
+  it('sets what an account may have: everything, nothing, or scopes that there are', async () => {
+    expect((await gatehouse.json(['user', 'scopes', 'ada@example.com', '--none'])).scopes).to.deep.equal([]);
+    const unknown = await gatehouse.run(['user', 'scopes', 'ada@example.com', 'no-such-scope', 'nor-this']);
+    expect({ code: unknown.code, stdout: unknown.stdout }).to.deep.equal({ code: 1, stdout: '' });
+    expect(unknown.stderr).to.include('no-such-scope, nor-this');
+    const [account] = await gatehouse.json(['user', 'list']);
+    expect(account.scopes).to.deep.equal([]);
+    expect((await gatehouse.json(['user', 'scopes', account.id, '--all'])).scopes).to.equal(null);
+  });
+
+  it('changes no scopes when it is not told which, or told two things', async () => {
+    for (const args of [[], ['--all', '--none'], ['read', '--all'], ['read', '--none']]) {
+      const { code, stderr } = await gatehouse.run(['user', 'scopes', 'ada@example.com', ...args]);
+      expect(code).to.equal(2);
+      expect(stderr).to.include('--all or --none');
+    }
+    expect((await gatehouse.json(['user', 'list']))[0].scopes).to.equal(null);
+  });
 });

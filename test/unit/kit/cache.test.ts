@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { createCache, createExpiringSet } from '../../../src/kit/cache.ts';
+import { createBoundedMap, createCache, createExpiringSet } from '../../../src/kit/cache.ts';
 
 describe('the cache', () => {
   /** A cache in front of a source whose loads can be held back. */
@@ -109,6 +109,24 @@ describe('the cache', () => {
     expect((await cache.find('constructor'))?.name).to.equal('c');
     expect(await cache.find('__proto__').catch(() => 'down')).to.equal('down');
     expect(loads).to.deep.equal(['constructor', '__proto__']);
+  });
+});
+
+describe('the bounded map', () => {
+  it('has what was set until it is deleted, and takes no key for a property of an object', () => {
+    const map = createBoundedMap<{ n: number }>({ max: 10 });
+    map.set('a', { n: 1 });
+    map.set('a', { n: 2 });
+    expect([map.get('a')?.n, map.get('constructor'), map.get('__proto__')]).to.deep.equal([2, undefined, undefined]);
+    expect([map.delete('a'), map.delete('a'), map.get('a')]).to.deep.equal([true, false, undefined]);
+  });
+
+  it('holds no more than it may, and lets go what was used least recently', () => {
+    const map = createBoundedMap<{ n: number }>({ max: 3 });
+    for (let n = 0; n < 3; n += 1) map.set(String(n), { n });
+    map.get('0');
+    map.set('3', { n: 3 });
+    expect([...map.entries()].map(([key]) => key)).to.deep.equal(['2', '0', '3']);
   });
 });
 

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { createSealer, SealError } from '../../../src/kit/seal.ts';
+import { createSealer, createWrappingRing, openUnder, SealError, sealUnder } from '../../../src/kit/seal.ts';
 
 const OLD = 'the key-encryption secret of last year';
 const NEW = 'the key-encryption secret of this year';
@@ -32,6 +33,15 @@ describe('a sealed value', () => {
         expect(() => sealer.open(rebuild(changed.toString('base64url')), 'context')).to.throw(SealError);
       }
     }
+  });
+
+  it('does not open when any of its characters was exchanged', () => {
+    const sealed = sealer.seal('a secret worth keeping', 'context');
+    for (const [at, was] of [...sealed].entries())
+      for (const character of ['A', 'B', 'w', '_', '.', '=', ' ', 'é'].filter((each) => each !== was)) {
+        const changed = sealed.slice(0, at) + character + sealed.slice(at + 1);
+        expect(() => sealer.open(changed, 'context'), changed).to.throw(SealError);
+      }
   });
 
   it('does not open when it was cut, lengthened or put together anew', () => {
@@ -96,5 +106,66 @@ describe('the key-encryption ring', () => {
     expect(() => createSealer([])).to.throw(RangeError);
     expect(() => createSealer(['short'])).to.throw(RangeError);
     expect(() => createSealer([NEW, 'short'])).to.throw(RangeError);
+  });
+});
+
+describe('a value sealed under a key of its own', () => {
+  const key = randomBytes(32);
+
+  it('opens with that key and in that context only', () => {
+    const sealed = sealUnder(key, 'a secret worth keeping', 'here');
+    expect(openUnder(key, sealed, 'here').toString()).to.equal('a secret worth keeping');
+    expect(() => openUnder(randomBytes(32), sealed, 'here')).to.throw(SealError);
+    expect(() => openUnder(key, sealed, 'there')).to.throw(SealError);
+  });
+
+  it('never looks the same twice', () => {
+    expect(new Set(Array.from({ length: 1000 }, () => sealUnder(key, 'x', 'x'))).size).to.equal(1000);
+  });
+
+  it('does not open with a tag that was shortened', () => {
+    const [version, nonce, body = ''] = sealUnder(key, '', 'x').split('.');
+    for (const length of [4, 8, 12, 15]) {
+      const cut = Buffer.from(body, 'base64url').subarray(0, length).toString('base64url');
+      expect(() => openUnder(key, `${version}.${nonce}.${cut}`, 'x'), String(length)).to.throw(SealError);
+    }
+  });
+});
+
+describe('a wrapping ring', () => {
+  const dataKey = randomBytes(32);
+  const old = createWrappingRing([OLD], 'vault');
+  const both = createWrappingRing([NEW, OLD], 'vault');
+
+  it('wraps under its first secret, says so, and unwraps with all of them', () => {
+    const before = old.wrap(dataKey, 'c');
+    expect(before.wrappedBy).to.equal(old.currentId).and.not.equal(both.currentId);
+    expect(both.unwrap(before, 'c').equals(dataKey)).to.equal(true);
+    const after = both.wrap(dataKey, 'c');
+    expect(after.wrappedBy).to.equal(both.currentId);
+    expect(both.ids).to.deep.equal([createWrappingRing([NEW], 'vault').currentId, old.currentId]);
+    expect(createWrappingRing([NEW], 'vault').unwrap(after, 'c').equals(dataKey)).to.equal(true);
+    expect(() => old.unwrap(after, 'c')).to.throw(SealError, 'no key of the ring');
+  });
+
+  it('unwraps in the same context, under the same id and for the same purpose only', () => {
+    const wrapped = both.wrap(dataKey, 'c');
+    expect(() => both.unwrap(wrapped, 'd')).to.throw(SealError);
+    expect(() => both.unwrap({ ...wrapped, wrappedBy: old.currentId }, 'c')).to.throw(SealError);
+    expect(() => createWrappingRing([NEW], 'something else').unwrap(wrapped, 'c')).to.throw(SealError);
+  });
+
+  it('opens nothing that the sealer of the same secrets sealed, nor the other way round', () => {
+    const sealer = createSealer([NEW]);
+    const [, id = '', ...text] = sealer.seal(dataKey, `c|${both.currentId}`).split('.');
+    expect(id).to.equal(both.currentId);
+    expect(() => both.unwrap({ wrappedKey: `v1.${text.join('.')}`, wrappedBy: id }, 'c')).to.throw(SealError);
+    const { wrappedKey } = both.wrap(dataKey, 'c');
+    expect(() => sealer.open(wrappedKey.replace('v1.', `v1.${id}.`), `c|${id}`)).to.throw(SealError);
+  });
+
+  it('needs a secret, and none that could be guessed', () => {
+    expect(() => createWrappingRing([], 'vault')).to.throw(RangeError);
+    expect(() => createWrappingRing([NEW, 'short'], 'vault')).to.throw(RangeError);
   });
 });

@@ -1,0 +1,38 @@
+import type { Account } from '../accounts/account.ts';
+import type { IdempotentRequest, InsertOutcome } from '../idempotency/idempotent-request.ts';
+import type { ApiKey } from './api-key.ts';
+
+export interface KeyWithOwner {
+  key: ApiKey;
+  owner: Account;
+}
+
+export interface ApiKeyStore {
+  /** The key, and in the same transaction the request that asked for it. The caller generates the id. */
+  insert(key: ApiKey, request?: IdempotentRequest): Promise<InsertOutcome>;
+  /** Inserts all whose id and imported digest are new, in one transaction; returns the ids that were inserted. At most 1,000. */
+  insertMany(keys: readonly ApiKey[]): Promise<string[]>;
+  /** One indexed statement, whatever the number of keys. */
+  find(id: string): Promise<KeyWithOwner | null>;
+  findImported(importedDigest: string): Promise<KeyWithOwner | null>;
+  /** Whether any imported key exists: where none does, no foreign text is worth a look. */
+  hasImported(): Promise<boolean>;
+  /** Newest first (`createdAt`, then id, descending), revoked ones included. `after` is the last key of the page before. */
+  list(page: {
+    ownerId: string;
+    environment?: string;
+    after?: { createdAt: number; id: string };
+    limit: number;
+  }): Promise<ApiKey[]>;
+  /** Whether the owner has a key, revoked or not, with this namespace. */
+  ownsNamespace(ownerId: string, namespace: string): Promise<boolean>;
+  /**
+   * Replaces everything that a caller may change and counts `version` up, if it still is `key.version`; false otherwise.
+   * Leaves the use counters (`lastUsedAt`, `previousUses`, `previousUsedAt`) alone.
+   */
+  update(key: ApiKey): Promise<boolean>;
+  /** Live keys that expire before `beforeMs` and were not warned about at `days` or nearer; ordered by expiry. */
+  listExpiring(beforeMs: number, nowMs: number, days: number, limit: number): Promise<ApiKey[]>;
+  /** False when it was warned about at `days` or nearer already. Leaves `version` alone. */
+  markWarned(id: string, days: number): Promise<boolean>;
+}

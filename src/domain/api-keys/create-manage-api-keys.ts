@@ -1,0 +1,100 @@
+import type { Digester } from '../../kit/digest.ts';
+import { createRepeatable } from '../idempotency/create-repeatable.ts';
+import type { IdempotentRequestStore } from '../idempotency/idempotent-request.ts';
+import type { ScopeDefinition } from '../scopes/scope.ts';
+import { type ApiKey, stateOf } from './api-key.ts';
+import { conflict, createChangeKey, findFor, recordKey } from './change-key.ts';
+import { createImportKeys } from './import-keys.ts';
+import { createIssueKey } from './issue-key.ts';
+import { keyProblems, oneLine, requireValid } from './key-rules.ts';
+import { createKeyScopes, requireNothingBeyond } from './key-scopes.ts';
+import type { ManageApiKeys } from './manage-api-keys.ts';
+import type { ManageParts } from './manage-parts.ts';
+import { createReportLeak } from './report-leak.ts';
+import { createRotateKey } from './rotate-key.ts';
+
+/** However many a caller asks for. */
+const MAX_PAGE = 500;
+
+export function createManageApiKeys({
+  requests,
+  digester,
+  scopes,
+  defaultScopes,
+  ...given
+}: Omit<ManageParts, 'begin' | 'keyScopes'> & {
+  requests: Pick<IdempotentRequestStore, 'find'>;
+  digester: Digester;
+  scopes: readonly ScopeDefinition[];
+  /** What a key gets that names none, as far as its owner and its maker have it. */
+  defaultScopes: readonly string[];
+}): ManageApiKeys {
+  const { apiKeys, clock } = given;
+  const begin = createRepeatable({ requests, digester, clock });
+  const keyScopes = createKeyScopes({ scopes, defaultScopes });
+  const parts: ManageParts = { ...given, begin, keyScopes };
+  const change = createChangeKey(parts);
+
+  return {
+    issue: createIssueKey(parts),
+    rotate: createRotateKey(parts, change),
+    reportLeak: createReportLeak(parts, change),
+    importMany: createImportKeys(parts),
+
+    async get(id, actor) {
+      return (await findFor(parts, id, actor)).key;
+    },
+
+    async list({ environment, after, limit }, actor) {
+      if (environment !== undefined && actor.environment !== null && environment !== actor.environment) return [];
+      const only = actor.environment ?? environment;
+      return apiKeys.list({
+        ownerId: actor.ownerId,
+        limit: Math.min(limit, MAX_PAGE),
+        ...(only === undefined ? {} : { environment: only }),
+        ...(after === undefined ? {} : { after }),
+      });
+    },
+
+    async update(id, { name, allowedAddresses, limit }, actor) {
+      requireValid(keyProblems({ name, allowedAddresses, limit }, clock.nowMs()));
+      const given: Partial<ApiKey> = {
+        ...(name === undefined ? {} : { name }),
+        ...(allowedAddresses === undefined ? {} : { allowedAddresses }),
+        ...(limit === undefined ? {} : { limit }),
+      };
+      const fields = Object.keys(given);
+      const { key, changed } = await change(id, actor, ({ key: before, owner }) => {
+        if (fields.length === 0) return null;
+        if (before.revokedAt !== null) throw conflict('The API key is revoked.');
+        // A stolen key must not take away the limits of a better one.
+        if (fields.some((field) => field !== 'name')) {
+          requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
+        }
+        return { ...before, ...given };
+      });
+      if (changed) await recordKey(parts, 'api_key.updated', key, actor, { fields: fields.join(' ') });
+      return key;
+    },
+
+    async revoke(id, reason, actor) {
+      const revokeReason = oneLine(reason, 200) || null;
+      const { key, changed } = await change(id, actor, ({ key: before }) =>
+        before.revokedAt === null ? { ...before, revokedAt: clock.nowMs(), revokeReason, previous: null } : null,
+      );
+      if (changed) await recordKey(parts, 'api_key.revoked', key, actor, { reason: revokeReason ?? '' });
+      return key;
+    },
+
+    async resume(id, actor) {
+      const { key, changed } = await change(id, actor, ({ key: before, owner }) => {
+        if (stateOf(before, clock.nowMs()) === 'revoked') throw conflict('The API key is revoked.');
+        if (before.suspendedAt === null) return null;
+        requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
+        return { ...before, suspendedAt: null };
+      });
+      if (changed) await recordKey(parts, 'api_key.resumed', key, actor);
+      return key;
+    },
+  };
+}

@@ -1,0 +1,146 @@
+import { AppError } from '../../kit/errors.ts';
+import { newId } from '../../kit/ids.ts';
+import type { Account } from '../accounts/account.ts';
+import type { ApiKey } from './api-key.ts';
+import { conflict, findFor, recordKey } from './change-key.ts';
+import type { MintedKey } from './key-format.ts';
+import { DAY_MS, isNamespace, keyProblems, requireValid } from './key-rules.ts';
+import { requireNothingBeyond } from './key-scopes.ts';
+import type { IssuedApiKey, KeyActor, ManageApiKeys, NewApiKey } from './manage-api-keys.ts';
+import type { ManageParts } from './manage-parts.ts';
+import { stagePassed } from './warn-expiring.ts';
+
+/** Two of 71 random bits that are equal are not met; a store that says so twice has another fault. */
+const ATTEMPTS = 3;
+
+export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
+  const { apiKeys, begin, format, digests, keyScopes, clock, announce } = parts;
+
+  return async (input, actor, repeatable) => {
+    const request =
+      repeatable &&
+      begin({
+        ...repeatable,
+        operation: 'api_key.create',
+        caller: [actor.ownerId, actor.id, actor.environment ?? ''],
+      });
+    const first = await request?.firstAnswer();
+    if (first) return repeated(first, actor);
+
+    const owner = await enabledOwner(parts, actor.ownerId);
+    const nowMs = clock.nowMs();
+    const wanted = await checked(input, owner, actor, nowMs);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const minted = format.mint(wanted.environment);
+      const key = newKey({ ...wanted, ownerId: owner.id, createdBy: actor.id, nowMs }, minted);
+      key.current = digests.make(minted.text);
+      const outcome = await apiKeys.insert(key, request?.record(JSON.stringify({ id: key.id, secret: minted.text })));
+      if (outcome.kind === 'repeated' && request) return repeated(request.answerOf(outcome.first), actor);
+      if (outcome.kind !== 'inserted') continue;
+      await announce(`key:${key.id}`);
+      await recordKey(parts, 'api_key.created', key, actor, { environment: key.environment });
+      return { key, secret: minted.text, repeated: false };
+    }
+    throw new AppError('server_error', { internal: 'no free id for an API key was found' });
+  };
+
+  /** The caller may have fewer rights by now than when it asked first. */
+  async function repeated(answer: string, actor: KeyActor): Promise<IssuedApiKey> {
+    const { id, secret } = JSON.parse(answer) as { id: string; secret: string };
+    const { key, owner } = await findFor(parts, id, actor);
+    requireNothingBeyond(keyScopes.beyond(key.scopes, owner, actor));
+    return { key, secret, repeated: true };
+  }
+
+  async function checked(input: NewApiKey, owner: Account, actor: KeyActor, nowMs: number) {
+    const { environment = actor.environment ?? (Object.keys(format.environments)[0] as string), namespace } = input;
+    const problems = keyProblems(input, nowMs);
+    if (!Object.hasOwn(format.environments, environment)) {
+      const known = Object.keys(format.environments).join(', ');
+      problems.push({ field: 'environment', problem: `use one of ${known}` });
+    }
+    for (const name of keyScopes.unknown(input.scopes ?? [])) {
+      problems.push({ field: 'scopes', problem: `${name.slice(0, 128)} is not a scope of this API` });
+    }
+    if (namespace !== undefined && !(isNamespace(namespace) && (await apiKeys.ownsNamespace(owner.id, namespace)))) {
+      problems.push({
+        field: 'namespace',
+        problem: 'use the namespace of another key of yours, or none for a new one',
+      });
+    }
+    requireValid(problems);
+    if (actor.environment !== null && environment !== actor.environment) {
+      throw new AppError('insufficient_scope', {
+        public: `A key of the environment ${actor.environment} makes keys of that environment only.`,
+      });
+    }
+    const scopes = input.scopes ? [...new Set(input.scopes)] : keyScopes.usual(owner, actor);
+    requireNothingBeyond(keyScopes.beyond(scopes, owner, actor));
+    return {
+      name: input.name,
+      environment,
+      scopes,
+      allowedAddresses: input.allowedAddresses ?? [],
+      namespace: namespace ?? newId('ns'),
+      limit: input.limit ?? null,
+      expiresAt: endOf(input, nowMs),
+    };
+  }
+
+  function endOf({ expiresInDays, expiresAt }: NewApiKey, nowMs: number): number | null {
+    if (expiresAt !== undefined) return expiresAt * 1000;
+    if (expiresInDays !== undefined) return nowMs + expiresInDays * DAY_MS;
+    const { defaultLifetimeSeconds } = parts;
+    return defaultLifetimeSeconds === null ? null : nowMs + defaultLifetimeSeconds * 1000;
+  }
+}
+
+/** Throws not_found, conflict for one that is disabled. */
+export async function enabledOwner({ accounts }: Pick<ManageParts, 'accounts'>, id: string): Promise<Account> {
+  const owner = await accounts.find(id);
+  if (!owner) throw new AppError('not_found', { public: `There is no account ${id}.` });
+  if (owner.disabledAt !== null) throw conflict('The account is disabled.');
+  return owner;
+}
+
+/** A record with nothing behind it yet; it still needs a digest. */
+export function newKey(
+  {
+    nowMs,
+    ...wanted
+  }: Pick<
+    ApiKey,
+    | 'name'
+    | 'environment'
+    | 'scopes'
+    | 'allowedAddresses'
+    | 'namespace'
+    | 'limit'
+    | 'expiresAt'
+    | 'ownerId'
+    | 'createdBy'
+  > & { nowMs: number },
+  { id, prefix, lastFour }: Pick<MintedKey, 'id' | 'prefix' | 'lastFour'>,
+): ApiKey {
+  return {
+    ...wanted,
+    id,
+    prefix,
+    lastFour,
+    current: null,
+    previous: null,
+    importedDigest: null,
+    importedEndsAt: null,
+    createdAt: nowMs,
+    updatedAt: nowMs,
+    revokedAt: null,
+    revokeReason: null,
+    suspendedAt: null,
+    rotatedAt: null,
+    lastUsedAt: null,
+    previousUses: 0,
+    previousUsedAt: null,
+    warnedDays: wanted.expiresAt === null ? null : stagePassed(wanted.expiresAt - nowMs),
+    version: 1,
+  };
+}
