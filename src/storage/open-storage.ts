@@ -43,6 +43,7 @@ export async function openStorage(input: StorageInput): Promise<Stores> {
     ...stores,
     tokens: redis.tokens,
     throttle: redis.throttle,
+    rateLimits: redis.rateLimits,
     messages: redis.messages,
     async ping() {
       await Promise.all([stores.ping(), redis.ping()]);

@@ -57,6 +57,7 @@ export function createRoutedTokenStore({
 
     findByUid: (uid) => redis.findByUid(uid),
     findByUserCode: (userCode) => redis.findByUserCode(userCode),
+    listByAccount: (kind, accountId, limit) => sql.listByAccount(kind, accountId, limit),
     consume: (kind, id, atMs) => storeOf(kind).consume(kind, id, atMs),
     remove: (kind, id) => storeOf(kind).remove(kind, id),
 

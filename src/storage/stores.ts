@@ -1,13 +1,18 @@
 import type { AccountStore } from '../domain/accounts/account-store.ts';
+import type { ApiKeyStore } from '../domain/api-keys/api-key-store.ts';
 import type { AuditStore } from '../domain/audit/audit-store.ts';
 import type { ClientStore } from '../domain/clients/client-store.ts';
 import type { ConsentStore } from '../domain/consents/consent-store.ts';
 import type { DataKeyStore } from '../domain/data-keys/data-key-store.ts';
+import type { IdempotentRequestStore } from '../domain/idempotency/idempotent-request.ts';
 import type { LeaseStore } from '../domain/leases/lease-store.ts';
+import type { RateLimitStore } from '../domain/limits/rate-limit-store.ts';
 import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
+import type { ProviderKeyStore } from '../domain/provider-keys/provider-key-store.ts';
 import type { ResourceServerStore } from '../domain/resources/resource-server-store.ts';
 import type { SigningKeyStore } from '../domain/signing-keys/signing-key-store.ts';
 import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
+import type { UsageStore } from '../domain/usage/usage-store.ts';
 
 /** Everything one process keeps outside itself. Every method throws StoreUnavailableError when its server does not answer. */
 export interface Stores {
@@ -18,6 +23,11 @@ export interface Stores {
   tokens: DurableTokenStore;
   signingKeys: SigningKeyStore;
   dataKeys: DataKeyStore;
+  apiKeys: ApiKeyStore;
+  providerKeys: ProviderKeyStore;
+  usage: UsageStore;
+  rateLimits: RateLimitStore;
+  idempotentRequests: IdempotentRequestStore;
   throttle: ThrottleStore;
   audit: AuditStore;
   leases: LeaseStore;

@@ -4,13 +4,14 @@ import type { AccountStore } from '../../src/domain/accounts/account-store.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { AWKWARD_TEXT, countTrue, parallel } from './parallel.ts';
 
-const account = (changes: Partial<Account> = {}): Account => ({
+export const accountOf = (changes: Partial<Account> = {}): Account => ({
   id: newId('acc'),
   email: `${newId('Ada')}@Example.com`,
   emailVerified: false,
   passwordHash: null,
   givenName: null,
   familyName: null,
+  scopes: null,
   disabledAt: null,
   signedOutAt: null,
   createdAt: 1_700_000_000_123,
@@ -26,14 +27,15 @@ export function accountStoreSuite(open: () => Promise<AccountStore>): void {
     });
 
     it('keeps every field', async () => {
-      const full = account({
+      const full = accountOf({
         emailVerified: true,
         passwordHash: `$argon2id$v=19$${'x'.repeat(300)}`,
         givenName: AWKWARD_TEXT,
         familyName: '',
+        scopes: ['memories:read', 'keys:write'],
         disabledAt: 1_700_000_000_456,
       });
-      const empty = account();
+      const empty = accountOf();
       for (const inserted of [full, empty]) {
         expect(await accounts.insert(inserted)).to.equal(true);
         expect(await accounts.find(inserted.id)).to.deep.equal(inserted);
@@ -41,7 +43,7 @@ export function accountStoreSuite(open: () => Promise<AccountStore>): void {
     });
 
     it('finds by normalized email', async () => {
-      const inserted = account();
+      const inserted = accountOf();
       await accounts.insert(inserted);
       expect(await accounts.findByEmail(normalizeEmail(inserted.email) ?? '')).to.deep.equal(inserted);
       expect(await accounts.findByEmail('nobody@example.com')).to.equal(null);
@@ -56,24 +58,24 @@ export function accountStoreSuite(open: () => Promise<AccountStore>): void {
 
     it('refuses an email that differs from a taken one only in case or width', async () => {
       const name = newId('bob');
-      expect(await accounts.insert(account({ email: `${name}@example.com` }))).to.equal(true);
-      expect(await accounts.insert(account({ email: `${name.toUpperCase()}@EXAMPLE.com` }))).to.equal(false);
-      expect(await accounts.insert(account({ email: `${name}＠example.com` }))).to.equal(false);
+      expect(await accounts.insert(accountOf({ email: `${name}@example.com` }))).to.equal(true);
+      expect(await accounts.insert(accountOf({ email: `${name.toUpperCase()}@EXAMPLE.com` }))).to.equal(false);
+      expect(await accounts.insert(accountOf({ email: `${name}＠example.com` }))).to.equal(false);
     });
 
     it('takes two emails that differ in an accent', async () => {
       const name = newId('zoe');
-      expect(await accounts.insert(account({ email: `${name}e@example.com` }))).to.equal(true);
-      expect(await accounts.insert(account({ email: `${name}é@example.com` }))).to.equal(true);
+      expect(await accounts.insert(accountOf({ email: `${name}e@example.com` }))).to.equal(true);
+      expect(await accounts.insert(accountOf({ email: `${name}é@example.com` }))).to.equal(true);
     });
 
     it('lets exactly one of 50 parallel sign-ups with one email through', async () => {
       const email = `${newId('eve')}@example.com`;
-      expect(countTrue(await parallel(50, () => accounts.insert(account({ email }))))).to.equal(1);
+      expect(countTrue(await parallel(50, () => accounts.insert(accountOf({ email }))))).to.equal(1);
     });
 
     it('updates the given fields only', async () => {
-      const inserted = account({ givenName: 'Ada', familyName: 'King' });
+      const inserted = accountOf({ givenName: 'Ada', familyName: 'King' });
       await accounts.insert(inserted);
       const change = { emailVerified: true, givenName: null, familyName: undefined, disabledAt: 5 };
       expect(await accounts.update(inserted.id, change, 1_700_000_000_999)).to.equal(true);
@@ -88,8 +90,17 @@ export function accountStoreSuite(open: () => Promise<AccountStore>): void {
       expect(await accounts.update(newId('acc'), change, 1)).to.equal(false);
     });
 
+    it('changes the scopes to a list, an empty one and back to all', async () => {
+      const inserted = accountOf();
+      await accounts.insert(inserted);
+      for (const scopes of [['read'], [], null]) {
+        await accounts.update(inserted.id, { scopes }, 1_700_000_000_999);
+        expect((await accounts.find(inserted.id))?.scopes).to.deep.equal(scopes);
+      }
+    });
+
     it('lists page by page, ordered by id', async () => {
-      for (let count = 0; count < 5; count += 1) await accounts.insert(account());
+      for (let count = 0; count < 5; count += 1) await accounts.insert(accountOf());
       const seen: string[] = [];
       for (let after: string | undefined; ; ) {
         const page = await accounts.list({ limit: 3, ...(after === undefined ? {} : { after }) });

@@ -18,6 +18,9 @@ const client = (changes: Partial<Client> = {}): Client => ({
   requirePkce: true,
   jwks: [],
   secrets: [],
+  certificateThumbprints: [],
+  tokenBinding: null,
+  ownerId: null,
   createdAt: 1_700_000_000_000,
   updatedAt: 1_700_000_000_000,
   ...changes,
@@ -47,6 +50,9 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
           { digest: 'a'.repeat(43), createdAt: 1, expiresAt: 2 },
           { digest: 'b'.repeat(43), createdAt: 2, expiresAt: null },
         ],
+        certificateThumbprints: ['c'.repeat(43), 'd'.repeat(43)],
+        tokenBinding: 'mtls',
+        ownerId: newId('acc'),
       });
       const empty = client();
       for (const inserted of [full, empty]) {
@@ -95,6 +101,18 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
       await clients.insert(inserted);
       expect(countTrue(await parallel(10, () => clients.remove(inserted.id)))).to.equal(1);
       expect(await clients.find(inserted.id)).to.equal(null);
+    });
+
+    it('lists the clients of one owner, newest first', async () => {
+      const ownerId = newId('acc');
+      const [old, new1, new2] = [
+        client({ ownerId, createdAt: 1 }),
+        client({ ownerId, createdAt: 2, id: newId('a') }),
+        client({ ownerId, createdAt: 2, id: newId('b') }),
+      ];
+      for (const each of [new1, old, new2, client({ ownerId: newId('acc') })]) await clients.insert(each);
+      expect(await clients.listByOwner(ownerId)).to.deep.equal([new2, new1, old]);
+      expect(await clients.listByOwner(newId('acc'))).to.deep.equal([]);
     });
 
     it('lists page by page, ordered by id', async () => {

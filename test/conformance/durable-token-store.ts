@@ -158,6 +158,20 @@ export function durableTokenStoreSuite(open: () => Promise<DurableTokenStore>): 
       });
     }
 
+    it('lists the records of one kind and account, newest first', async () => {
+      const accountId = newId('acc');
+      const at = (createdAt: number, changes = {}) => tokenRecord('LoginSession', { accountId, createdAt, ...changes });
+      const [oldest, middle, newest] = [at(1000, { expiresAt: 1 }), at(2000, { consumedAt: 5 }), at(3000)];
+      const others = [
+        tokenRecord('LoginRefreshToken', { accountId }),
+        tokenRecord('LoginSession', { accountId: newId('acc') }),
+      ];
+      await tokens.commit({ inserts: [middle, oldest, newest, ...others] });
+      expect(await tokens.listByAccount('LoginSession', accountId, 10)).to.deep.equal([newest, middle, oldest]);
+      expect(await tokens.listByAccount('LoginSession', accountId, 2)).to.deep.equal([newest, middle]);
+      expect(await tokens.listByAccount('LoginSession', newId('acc'), 10)).to.deep.equal([]);
+    });
+
     describe('purge', () => {
       it('deletes only what expired before the given time, oldest first, at most `limit`', async () => {
         await tokens.purge(nowSeconds(), 100_000);

@@ -14,7 +14,7 @@ import { requirePart } from '../support/requirements.ts';
 import { failureOf } from './failure-of.ts';
 import { silentLog } from './open-stores.ts';
 
-const ALL = ['0001-initial'];
+const ALL = ['0001-initial', '0002-api-credentials'];
 
 const folders: string[] = [];
 
@@ -86,11 +86,18 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
         // As if the process had died in the middle, on a database that commits each definition by itself.
         await knex.raw('drop table leases');
         await knex.raw('drop table audit_events');
+        await knex.raw('drop table api_keys');
+        await knex.raw('drop table idempotent_requests');
+        // MariaDB would not drop the column under its index.
+        await knex.schema.alterTable('clients', (table) => table.dropIndex([], 'clients_by_owner_id'));
+        await knex.raw('alter table clients drop column owner_id');
         await knex('knex_migrations').del();
       });
-      await withStores(async ({ migrations, leases }) => {
+      await withStores(async ({ migrations, leases, clients, apiKeys }) => {
         expect(await migrations.up()).to.deep.equal(ALL);
         expect(await leases.acquire('job', 'a', 1, 1)).to.equal(true);
+        expect(await clients.listByOwner('acc_1')).to.deep.equal([]);
+        expect(await apiKeys.find('key_1')).to.equal(null);
       });
     });
 
@@ -118,6 +125,20 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
       });
     });
 
+    it('let a version from before go on inserting', async () => {
+      await withStores(async ({ migrations, accounts, clients }) => {
+        await migrations.up();
+        await withKnex(async (knex) => {
+          for (const table of ['accounts', 'clients']) await knex(table).insert(INITIAL_ROWS[table]);
+        });
+        expect((await accounts.find('acc_1'))?.scopes).to.equal(null);
+        const { certificateThumbprints, tokenBinding, ownerId } = (await clients.find('client')) ?? {};
+        expect({ certificateThumbprints, tokenBinding, ownerId }).to.deep.equal({
+          ...{ certificateThumbprints: [], tokenBinding: null, ownerId: null },
+        });
+      });
+    });
+
     it('keep the rows of the initial schema readable', async () => {
       await withKnex(async (knex) => {
         await knex.migrate.up({ name: '0001-initial' });
@@ -125,8 +146,10 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
       });
       await withStores(async (stores) => {
         await stores.migrations.up();
-        expect(await stores.accounts.find('acc_1')).to.include({ email: 'Ada@example.com', disabledAt: null });
-        expect((await stores.clients.find('client'))?.redirectUris).to.deep.equal(['https://app.example.com/cb']);
+        expect(await stores.accounts.find('acc_1')).to.include({ email: 'Ada@example.com', scopes: null });
+        const client = await stores.clients.find('client');
+        expect(client?.redirectUris).to.deep.equal(['https://app.example.com/cb']);
+        expect(client).to.deep.include({ certificateThumbprints: [], tokenBinding: null, ownerId: null });
         expect((await stores.resources.list())[0]?.scopes).to.deep.equal([{ name: 'read', description: 'Read' }]);
         expect((await stores.consents.find('acc_1', 'client'))?.scopes).to.deep.equal(['openid']);
         expect(await stores.tokens.find('RefreshToken', 'digest')).to.include({ grantId: 'grant', expiresAt: 2e9 });

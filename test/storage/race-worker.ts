@@ -4,7 +4,7 @@ import { countTrue, parallel } from '../conformance/parallel.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { openStores } from './open-stores.ts';
 
-export type Race = 'consume' | 'commit' | 'insert' | 'remove' | 'hit' | 'lease';
+export type Race = 'consume' | 'commit' | 'insert' | 'remove' | 'hit' | 'take' | 'lease';
 
 export interface Start {
   race: Race;
@@ -26,7 +26,7 @@ const [databaseUrl = '', redisUrl] = process.argv.slice(2);
 const stores = await openStores({ databaseUrl, ...(redisUrl ? { redisUrl } : {}) });
 
 async function run({ race, kind, id, count }: Start): Promise<Outcome> {
-  const { tokens, throttle, leases } = stores;
+  const { tokens, throttle, rateLimits, leases } = stores;
   if (race === 'hit') {
     const hits = await parallel(count, () => throttle.hit(id, 60, 1_700_000_000_000));
     return { won: 0, counts: hits.map(({ attempts }) => attempts), successors: [] };
@@ -43,6 +43,13 @@ async function run({ race, kind, id, count }: Start): Promise<Outcome> {
       }),
     insert: () => tokens.insert(tokenRecord(kind, { id })),
     remove: () => tokens.remove(kind, id),
+    take: async () => {
+      const states = await rateLimits.take(id, [
+        { name: 'narrow', id: `${id} narrow`, quota: 20, windowSeconds: 3600 },
+        { name: 'wide', id: `${id} wide`, quota: 40, windowSeconds: 3600 },
+      ]);
+      return states.every(({ allowed }) => allowed);
+    },
     lease: (index) => leases.acquire(id, `${process.pid} ${index}`, 1_700_000_000_000, 1000),
   };
   return {

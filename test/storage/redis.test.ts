@@ -6,9 +6,11 @@ import { newId } from '../../src/kit/ids.ts';
 import type { Log } from '../../src/kit/log.ts';
 import { openRedis, type RedisConnection } from '../../src/storage/redis/connection.ts';
 import { createRedisMessages } from '../../src/storage/redis/redis-messages.ts';
+import { createRedisRateLimitStore } from '../../src/storage/redis/redis-rate-limit-store.ts';
 import { createRedisThrottleStore } from '../../src/storage/redis/redis-throttle-store.ts';
 import { createRedisTokenStore, type RedisTokenStore } from '../../src/storage/redis/redis-token-store.ts';
 import { parallel } from '../conformance/parallel.ts';
+import { counterOf, rateLimitStoreSuite } from '../conformance/rate-limit-store.ts';
 import { throttleStoreSuite } from '../conformance/throttle-store.ts';
 import { nowSeconds, tokenRecord } from '../conformance/token-records.ts';
 import { tokenStoreSuite } from '../conformance/token-store.ts';
@@ -40,6 +42,7 @@ describe('storage on Redis', () => {
   tokenStoreSuite(async () => tokens, 'DeviceCode');
   tokenStoreSuite(async () => tokens, 'AccessToken');
   throttleStoreSuite(async () => createRedisThrottleStore({ connection }));
+  rateLimitStoreSuite(async () => createRedisRateLimitStore({ connection }));
 
   describe('round trips', () => {
     const roundTrips = async (work: () => Promise<unknown>): Promise<number> => {
@@ -106,6 +109,15 @@ describe('storage on Redis', () => {
       expect(await inspector.zrange(key, '0', '-1')).to.not.include('AccessToken:long-gone');
       await tokens.insert(tokenRecord('AccessToken', { grantId, expiresAt: null }));
       expect(await inspector.pttl(key)).to.equal(-1);
+    });
+
+    it('of a rate limit counter end when it is full again, and its keys share a hash tag', async () => {
+      const [owner, limits] = [newId('owner'), createRedisRateLimitStore({ connection })];
+      const [short, long] = [counterOf(10, 100), counterOf(10, 3600)];
+      await limits.take(owner, [short, long]);
+      await limits.take(owner, [short]);
+      expect(await secondsLeft(`gh:r:{${owner}}:${short.id}`)).to.be.closeTo(20, 1);
+      expect(await secondsLeft(`gh:r:{${owner}}:${long.id}`)).to.be.closeTo(360, 1);
     });
 
     it('of a throttle counter are its window', async () => {

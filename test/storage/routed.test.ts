@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { newId } from '../../src/kit/ids.ts';
 import type { Stores } from '../../src/storage/stores.ts';
 import { durableTokenStoreSuite } from '../conformance/durable-token-store.ts';
+import { counterOf, rateLimitStoreSuite } from '../conformance/rate-limit-store.ts';
 import { throttleStoreSuite } from '../conformance/throttle-store.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { tokenStoreSuite } from '../conformance/token-store.ts';
@@ -24,6 +25,7 @@ describe('storage on SQL with Redis', () => {
   tokenStoreSuite(async () => stores.tokens, 'RefreshToken');
   durableTokenStoreSuite(async () => stores.tokens);
   throttleStoreSuite(async () => stores.throttle);
+  rateLimitStoreSuite(async () => stores.rateLimits);
 
   it('keeps short-lived kinds out of SQL and the others out of Redis', async () => {
     const sql = () => stores.counters.sqlStatements();
@@ -32,11 +34,12 @@ describe('storage on SQL with Redis', () => {
     await stores.tokens.save(tokenRecord('Session', { uid: newId('uid') }));
     await stores.tokens.insert(tokenRecord('Interaction'));
     await stores.throttle.hit(newId('key'), 60, 1);
-    expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([0, 3]);
+    await stores.rateLimits.take(newId('owner'), [counterOf(1, 60), counterOf(1, 60)]);
+    expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([0, 4]);
     await stores.tokens.insert(tokenRecord('AuthorizationCode'));
     await stores.tokens.insert(tokenRecord('RevokedToken'));
     await stores.tokens.insert(tokenRecord('ReplayMarker'));
-    expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([3, 3]);
+    expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([3, 4]);
   });
 
   it('gives a conflicting commit its short-lived inserts back', async () => {

@@ -112,6 +112,15 @@ for (const [name, prepare] of Object.entries(BACKENDS)) {
       expect(counts).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 1));
     });
 
+    it('let exactly 20 through on a quota of 20, and take no more from the other counter', async () => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const id = newId('limit');
+        expect((await race({ race: 'take', kind: 'Session', id })).won).to.equal(20);
+        const wide = { name: 'wide', id: `${id} wide`, quota: 40, windowSeconds: 3600 };
+        expect((await stores.rateLimits.take(id, [wide]))[0]?.remaining).to.equal(19);
+      }
+    });
+
     it('give a lease to one holder', async () => {
       expect((await race({ race: 'lease', kind: 'Session', id: newId('job') })).won).to.equal(1);
     });

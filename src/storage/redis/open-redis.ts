@@ -1,3 +1,4 @@
+import type { RateLimitStore } from '../../domain/limits/rate-limit-store.ts';
 import type { ThrottleStore } from '../../domain/limits/throttle-store.ts';
 import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
@@ -6,6 +7,7 @@ import { createRoutedTokenStore } from '../routed-token-store.ts';
 import type { Messages } from '../stores.ts';
 import { openRedis } from './connection.ts';
 import { createRedisMessages } from './redis-messages.ts';
+import { createRedisRateLimitStore } from './redis-rate-limit-store.ts';
 import { createRedisThrottleStore } from './redis-throttle-store.ts';
 import { createRedisTokenStore } from './redis-token-store.ts';
 
@@ -21,6 +23,7 @@ interface RedisStoresInput {
 export interface RedisStores {
   tokens: DurableTokenStore;
   throttle: ThrottleStore;
+  rateLimits: RateLimitStore;
   messages: Messages;
   ping(): Promise<void>;
   roundTrips(): number;
@@ -41,6 +44,7 @@ export async function openRedisStores({
   return {
     tokens: createRoutedTokenStore({ sql: tokens, redis: createRedisTokenStore({ connection, clock }) }),
     throttle: createRedisThrottleStore({ connection }),
+    rateLimits: createRedisRateLimitStore({ connection }),
     messages,
     async ping() {
       await connection.run((redis) => redis.ping());

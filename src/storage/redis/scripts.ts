@@ -1,6 +1,6 @@
 /**
- * What must happen at once inside Redis. Each script touches one key, so a cluster can run them. Redis keeps them by
- * their digest: only the first call of a connection sends the text.
+ * What must happen at once inside Redis. Each script touches one key, or keys that share a hash tag, so a cluster can run
+ * them. Redis keeps them by their digest: only the first call of a connection sends the text.
  */
 export const SCRIPTS = {
   /**
@@ -64,6 +64,29 @@ export const SCRIPTS = {
       redis.call('PEXPIRE', KEYS[1], ARGV[3])
       return { attempts + 1, previous }`,
   },
+  /**
+   * Takes one from every counter or, when one is empty, from none. A key holds when its counter is full again, in
+   * microseconds; ARGV has the interval and the capacity of each. Answers for each whether it had one and how far ahead it is.
+   */
+  takeFromCounters: {
+    lua: `
+      local time = redis.call('TIME')
+      local now = time[1] * 1000000 + time[2]
+      local answer, all = {}, true
+      for i, key in ipairs(KEYS) do
+        local ahead = math.max(0, (tonumber(redis.call('GET', key)) or 0) - now)
+        local has = ahead + ARGV[2 * i - 1] <= tonumber(ARGV[2 * i])
+        all = all and has
+        answer[i] = { has and 1 or 0, ahead }
+      end
+      if not all then return answer end
+      for i, key in ipairs(KEYS) do
+        local ahead = answer[i][2] + ARGV[2 * i - 1]
+        redis.call('SET', key, string.format('%.0f', now + ahead), 'PX', math.ceil(ahead / 1000))
+        answer[i][2] = ahead
+      end
+      return answer`,
+  },
 } as const;
 
 /** The commands that ioredis makes of the scripts. */
@@ -80,4 +103,5 @@ export interface ScriptCommands {
   removeRecordOf(key: string, field: string, value: string): Promise<string | 0 | null>;
   addToIndex(key: string, member: string, endsAtMs: number | '+inf', forgetBeforeMs: number): Promise<1>;
   countAttempt(key: string, nowMs: number, endsAtMs: number, windowMs: number): Promise<[number, string | null]>;
+  takeFromCounters(keys: number, ...keysAndValues: (string | number)[]): Promise<[0 | 1, number][]>;
 }

@@ -17,13 +17,16 @@ interface ClientRow {
   require_pkce: boolean | number;
   jwks: string;
   secrets: string;
+  certificate_thumbprints: string;
+  token_binding: Client['tokenBinding'];
+  owner_id: string | null;
   created_at: number;
   updated_at: number;
 }
 
 const COLUMNS =
   'id, name, application_type, auth_method, grant_types, redirect_uris, post_logout_redirect_uris, scopes, resources, ' +
-  'allowed_origins, require_pkce, jwks, secrets, created_at, updated_at';
+  'allowed_origins, require_pkce, jwks, secrets, certificate_thumbprints, token_binding, owner_id, created_at, updated_at';
 
 export function createClientStore({ database }: { database: Database }): ClientStore {
   return {
@@ -37,6 +40,11 @@ export function createClientStore({ database }: { database: Database }): ClientS
     async list({ after = '', limit }) {
       const sql = `select ${COLUMNS} from clients where id > ? order by id limit ?`;
       return (await database.rows<ClientRow>(sql, [after, limit])).map(toClient);
+    },
+
+    async listByOwner(ownerId) {
+      const sql = `select ${COLUMNS} from clients where owner_id = ? order by created_at desc, id desc`;
+      return (await database.rows<ClientRow>(sql, [ownerId])).map(toClient);
     },
 
     async update(client, expectedUpdatedAt) {
@@ -64,6 +72,9 @@ const toRow = (client: Client): Record<keyof ClientRow, Value> => ({
   require_pkce: client.requirePkce,
   jwks: JSON.stringify(client.jwks),
   secrets: JSON.stringify(client.secrets),
+  certificate_thumbprints: JSON.stringify(client.certificateThumbprints),
+  token_binding: client.tokenBinding,
+  owner_id: client.ownerId,
   created_at: client.createdAt,
   updated_at: client.updatedAt,
 });
@@ -82,6 +93,9 @@ const toClient = (row: ClientRow): Client => ({
   requirePkce: Boolean(row.require_pkce),
   jwks: fromJson(row.jwks),
   secrets: fromJson(row.secrets),
+  certificateThumbprints: fromJson(row.certificate_thumbprints),
+  tokenBinding: row.token_binding,
+  ownerId: row.owner_id,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import createKnex, { type Knex } from 'knex';
+import { monotonicMs } from '../../kit/clock.ts';
 import type { Dialect } from './dialect.ts';
 import { classify, translate } from './failures.ts';
 
@@ -12,13 +13,13 @@ export interface Statements {
   rows<R>(sql: string, values: readonly Value[]): Promise<R[]>;
   /** Runs a change and returns how many rows it touched (MariaDB: matched). */
   affected(sql: string, values: readonly Value[]): Promise<number>;
+  /** All of the rows (of one shape) in one statement; false when a row with one of their unique keys exists. */
+  insertIfAbsent(table: string, row: Row, ...more: readonly Row[]): Promise<boolean>;
 }
 
 /** The one door to SQL: counts statements, translates driver errors, tries again after a deadlock. */
 export interface Database extends Statements {
   readonly dialect: Dialect;
-  /** All of the rows (of one shape) in one statement; false when a row with one of their unique keys exists. */
-  insertIfAbsent(table: string, row: Row, ...more: readonly Row[]): Promise<boolean>;
   /** Inserts, or on the same `keys` replaces the columns of `replace` and leaves the others as they are. */
   upsert(table: string, row: Row, keys: readonly string[], replace: readonly string[]): Promise<void>;
   /**
@@ -54,14 +55,14 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
   const direct = statementsOn(knex, dialect, nameOf);
 
   async function attempt<T>(work: () => Promise<T>): Promise<T> {
-    for (let tried = 1, start = performance.now(); ; tried += 1) {
+    for (let tried = 1, start = monotonicMs(); ; tried += 1) {
       try {
         return await work();
       } catch (error) {
-        const waited = performance.now() - start > RETRY_MS;
+        const waited = monotonicMs() - start > RETRY_MS;
         if (tried === ATTEMPTS || waited || classify(error) !== 'conflict') throw translate(error, failed);
         // Apart from one another, so that two victims do not meet again; the noise of a fine timer is enough for that.
-        await delay(tried * 10 + ((performance.now() * 1000) % 20));
+        await delay(tried * 10 + ((monotonicMs() * 1000) % 20));
       }
     }
   }
@@ -76,24 +77,7 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
       return attempt(() => direct.rows(sql, values));
     },
     affected: (sql, values) => attempt(() => direct.affected(sql, values)),
-
-    async insertIfAbsent(table, row, ...more) {
-      const count = 1 + more.length;
-      const insert = insertSql(table, row, count);
-      const values = [row, ...more].flatMap(Object.values);
-      if (dialect !== 'mariadb') {
-        return (await attempt(() => direct.affected(`${insert} on conflict do nothing`, values))) === count;
-      }
-      // Not `insert ignore`: that also cuts values short and lets nulls pass.
-      return attempt(async () => {
-        try {
-          return (await direct.affected(insert, values)) === count;
-        } catch (error) {
-          if (classify(error) === 'duplicate') return false;
-          throw error;
-        }
-      });
-    },
+    insertIfAbsent: (table, row, ...more) => attempt(() => direct.insertIfAbsent(table, row, ...more)),
 
     async upsert(table, row, keys, replace) {
       const clause =
@@ -139,6 +123,31 @@ interface MariadbResult {
 }
 
 function statementsOn(knex: Knex, dialect: Dialect, nameOf: (sql: string) => string | undefined): Statements {
+  const statements = rawStatements(knex, dialect, nameOf);
+  return {
+    ...statements,
+    async insertIfAbsent(table, row, ...more) {
+      const count = 1 + more.length;
+      const insert = insertSql(table, row, count);
+      const values = [row, ...more].flatMap(Object.values);
+      if (dialect !== 'mariadb')
+        return (await statements.affected(`${insert} on conflict do nothing`, values)) === count;
+      // Not `insert ignore`: that also cuts values short and lets nulls pass.
+      try {
+        return (await statements.affected(insert, values)) === count;
+      } catch (error) {
+        if (classify(error) === 'duplicate') return false;
+        throw error;
+      }
+    },
+  };
+}
+
+function rawStatements(
+  knex: Knex,
+  dialect: Dialect,
+  nameOf: (sql: string) => string | undefined,
+): Omit<Statements, 'insertIfAbsent'> {
   const raw = (sql: string, values: readonly Value[]): Knex.Raw => knex.raw(sql, values as Value[]);
   const named = (sql: string, values: readonly Value[]): Knex.Raw => {
     const name = nameOf(sql);

@@ -2,20 +2,25 @@ import createKnex from 'knex';
 import type { Log } from '../../kit/log.ts';
 import type { Stores } from '../stores.ts';
 import { createAccountStore } from './account-store.ts';
+import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
 import { createClientStore } from './client-store.ts';
 import { createConsentStore } from './consent-store.ts';
 import { createDataKeyStore } from './data-key-store.ts';
 import { openDatabase } from './database.ts';
 import { dialectOf, sqliteFilename } from './dialect.ts';
+import { createIdempotentRequestStore } from './idempotent-request-store.ts';
 import { knexConfig, SQL_TIMEOUTS, type SqlTimeouts } from './knex-config.ts';
 import { createLeaseStore } from './lease-store.ts';
 import { createMigrator } from './migrator.ts';
+import { createProviderKeyStore } from './provider-key-store.ts';
+import { createRateLimitStore } from './rate-limit-store.ts';
 import { createResourceServerStore } from './resource-server-store.ts';
 import { createSigningKeyStore } from './signing-key-store.ts';
 import { createSqliteFile } from './sqlite-file.ts';
 import { createThrottleStore } from './throttle-store.ts';
 import { createTokenStore } from './token-store.ts';
+import { createUsageStore } from './usage-store.ts';
 
 interface SqlInput {
   databaseUrl: string;
@@ -61,6 +66,11 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
     tokens: createTokenStore({ database }),
     signingKeys: createSigningKeyStore({ database }),
     dataKeys: createDataKeyStore({ database }),
+    apiKeys: createApiKeyStore({ database }),
+    providerKeys: createProviderKeyStore({ database }),
+    usage: createUsageStore({ database }),
+    rateLimits: createRateLimitStore({ database }),
+    idempotentRequests: createIdempotentRequestStore({ database }),
     throttle: createThrottleStore({ database }),
     audit: createAuditStore({ database }),
     leases: createLeaseStore({ database }),

@@ -58,6 +58,14 @@ export function createTokenStore({ database }: { database: Database }): DurableT
     purge: (nowSeconds, limit) =>
       deleteBatch(database, { table: 'token_records', key: KEY, column: 'expires_at', before: nowSeconds, limit }),
 
+    listByAccount: async (kind, accountId, limit) =>
+      (
+        await database.rows<TokenRow>(
+          `${SELECT} account_id = ? and kind = ? order by created_at desc, id desc limit ?`,
+          [accountId, kind, limit],
+        )
+      ).map(toTokenRecord),
+
     commit: createCommit({ database }),
     clearReceipts: (beforeMs, limit) => clearReceipts(database, beforeMs, limit),
   };

@@ -1,9 +1,11 @@
 import type { Knex } from 'knex';
 import * as initial from './0001-initial.ts';
+import * as apiCredentials from './0002-api-credentials.ts';
 
 /** Every migration, in order. A number is never reused; a migration that was released is never edited. */
 const MIGRATIONS: Readonly<Record<string, { up(knex: Knex): Promise<void> }>> = {
   '0001-initial': initial,
+  '0002-api-credentials': apiCredentials,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { createThrottle, requiredDelaySeconds, type ThrottlePolicy } from '../../../../src/domain/limits/throttle.ts';
 import type { ThrottleStore } from '../../../../src/domain/limits/throttle-store.ts';
 import { createDigester } from '../../../../src/kit/digest.ts';
+import { StoreUnavailableError } from '../../../../src/kit/errors.ts';
 
 const POLICY: ThrottlePolicy = {
   name: 'test',
@@ -124,5 +125,128 @@ describe('the throttle', () => {
     const { throttle, store } = throttleAt();
     await throttle.attempt(POLICY, 'ada@example.com');
     expect(store.keys().join()).to.not.contain('ada');
+  });
+});
+
+/** A throttle whose store can be taken away, with the counters of this process behind it. */
+function throttleInOutage({ answerWithinMs = 20 } = {}) {
+  let nowMs = 1_800_000_000_000;
+  const store = inMemory();
+  let state: 'up' | 'down' | 'silent' | 'broken' = 'up';
+  let asked = 0;
+  const gone = async <T>(answer: () => Promise<T>): Promise<T> => {
+    asked += 1;
+    if (state === 'down') throw new StoreUnavailableError('redis', new Error('connection refused'));
+    if (state === 'broken') throw new TypeError('a mistake');
+    if (state === 'silent') return new Promise<T>(() => {});
+    return answer();
+  };
+  const failing: ThrottleStore = {
+    hit: (...given) => gone(() => store.hit(...given)),
+    peek: (...given) => gone(() => store.peek(...given)),
+    reset: (...given) => gone(() => store.reset(...given)),
+    purge: async () => 0,
+  };
+  const clock = { nowMs: () => nowMs, nowSeconds: () => Math.floor(nowMs / 1000) };
+  const digester = createDigester(Buffer.alloc(32, 1));
+  return {
+    throttle: createThrottle({ store: failing, fallback: inMemory(), answerWithinMs, digester, clock }),
+    withoutFallback: createThrottle({ store: failing, digester, clock }),
+    asked: () => asked,
+    become: (next: typeof state) => {
+      state = next;
+    },
+    pass: (seconds: number) => {
+      nowMs += seconds * 1000;
+    },
+  };
+}
+
+const EVEN: ThrottlePolicy = { ...POLICY, name: 'even', freeAttempts: 6 };
+
+describe('the throttle without its store', () => {
+  for (const state of ['down', 'silent'] as const) {
+    it(`that is ${state} lets half of the free attempts pass, of 50 at once too, and no more`, async () => {
+      const { throttle, become } = throttleInOutage();
+      become(state);
+      const answers = await Promise.all(Array.from({ length: 50 }, () => throttle.attempt(EVEN, 'ada')));
+      expect(answers.filter((wait) => wait === null)).to.have.length(3);
+      expect(await throttle.attempt(EVEN, 'ada')).to.be.above(0);
+      expect(await throttle.attempt(EVEN, 'grace')).to.equal(null);
+    });
+  }
+
+  it('goes on with the count when the store is asked again in vain', async () => {
+    const { throttle, become, asked, pass } = throttleInOutage();
+    become('down');
+    for (let i = 0; i < 3; i += 1) expect(await throttle.attempt(EVEN, 'ada')).to.equal(null);
+    pass(1);
+    expect(await throttle.attempt(EVEN, 'ada')).to.equal(1);
+    expect(asked()).to.equal(2);
+    pass(1);
+    expect(await throttle.attempt(EVEN, 'ada')).to.equal(null);
+    expect(await throttle.attempt(EVEN, 'ada')).to.equal(4);
+  });
+
+  it('makes those wait who have a single free attempt or none, after the first', async () => {
+    const { throttle, become } = throttleInOutage();
+    become('down');
+    const strict = { ...POLICY, freeAttempts: 1 };
+    expect(await throttle.attempt(strict, 'ada')).to.equal(null);
+    expect(await throttle.attempt(strict, 'ada')).to.be.above(0);
+  });
+
+  it('leaves the store alone for a second after it failed, then asks again', async () => {
+    const { throttle, become, asked, pass } = throttleInOutage();
+    become('down');
+    for (const subject of ['ada', 'grace', 'joan', 'mary']) await throttle.attempt(EVEN, subject);
+    expect(asked()).to.equal(1);
+    pass(1);
+    become('up');
+    // What the store never counted is free again; what it counted before still counts.
+    for (let i = 0; i < 6; i += 1) expect(await throttle.attempt(EVEN, 'ada')).to.equal(null);
+    expect(await throttle.attempt(EVEN, 'ada')).to.equal(2);
+    expect(asked()).to.be.above(6);
+  });
+
+  it('does not stay away from the store when the clock is set back', async () => {
+    const { throttle, become, asked, pass } = throttleInOutage();
+    become('down');
+    await throttle.attempt(EVEN, 'ada');
+    pass(-3600);
+    become('up');
+    await throttle.attempt(EVEN, 'ada');
+    expect(asked()).to.be.above(1);
+  });
+
+  it('still forgives, without failing', async () => {
+    for (const state of ['down', 'silent'] as const) {
+      const { throttle, become } = throttleInOutage();
+      become(state);
+      for (let i = 0; i < 3; i += 1) await throttle.attempt(EVEN, 'ada');
+      await throttle.forgive(EVEN, 'ada');
+      for (let i = 0; i < 3; i += 1) expect(await throttle.attempt(EVEN, 'ada')).to.equal(null);
+      expect(await throttle.attempt(EVEN, 'ada')).to.be.above(0);
+    }
+  });
+
+  it('hides no mistake: only an outage is bridged', async () => {
+    const { throttle, become } = throttleInOutage();
+    become('broken');
+    let thrown: unknown;
+    await throttle.attempt(EVEN, 'ada').catch((error: unknown) => {
+      thrown = error;
+    });
+    expect(thrown).to.be.instanceOf(TypeError);
+  });
+
+  it('fails like the store when nothing stands in for it', async () => {
+    const { withoutFallback, become } = throttleInOutage();
+    become('down');
+    let thrown: unknown;
+    await withoutFallback.attempt(EVEN, 'ada').catch((error: unknown) => {
+      thrown = error;
+    });
+    expect(thrown).to.be.instanceOf(StoreUnavailableError);
   });
 });

@@ -1,0 +1,34 @@
+import type { RateLimitStore } from '../../domain/limits/rate-limit-store.ts';
+import { createBoundedMap } from '../../kit/cache.ts';
+import { cellOf, hasRoom, stateOfCounter } from '../cell-rate.ts';
+import { purgeEntries } from './purge-entries.ts';
+
+/** In this process alone. Of more than `max` counters those go that were used least recently. */
+export function createMemoryRateLimitStore({ max, nowMs }: { max: number; nowMs: () => number }): RateLimitStore {
+  /** `arrivesAt`: when the counter is full again, in microseconds of `nowMs`, which never goes back. */
+  const counters = createBoundedMap<{ arrivesAt: number }>({ max });
+  const nowUs = (): number => Math.floor(nowMs() * 1000);
+
+  return {
+    async take(owner, taken) {
+      const now = nowUs();
+      const found = taken.map((counter) => {
+        const key = `${owner} ${counter.id}`;
+        const ahead = Math.max(0, (counters.get(key)?.arrivesAt ?? 0) - now);
+        const cell = cellOf(counter);
+        return { counter, key, ahead, interval: cell.interval, has: hasRoom(cell, ahead) };
+      });
+      if (found.some(({ has }) => !has))
+        return found.map(({ counter, ahead, has }) => stateOfCounter(counter, ahead, has));
+      return found.map(({ counter, key, ahead, interval }) => {
+        counters.set(key, { arrivesAt: now + ahead + interval });
+        return stateOfCounter(counter, ahead + interval, true);
+      });
+    },
+
+    async purge(limit) {
+      const now = nowUs();
+      return purgeEntries(counters, ({ arrivesAt }) => arrivesAt < now, limit);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import type { ApiKey } from '../../domain/api-keys/api-key.ts';
+import type { ApiKeyStore, KeyWithOwner } from '../../domain/api-keys/api-key-store.ts';
+import { ACCOUNT_COLUMNS, type AccountRow, toAccount } from './account-rows.ts';
+import { API_KEY_COLUMNS, type ApiKeyRow, toApiKey, toApiKeyRow } from './api-key-rows.ts';
+import { type Database, insertSql, type Value } from './database.ts';
+import { insertOnce } from './idempotent-request-store.ts';
+import { rowBatches } from './row-batches.ts';
+
+type JoinedRow = ApiKeyRow & { [Column in keyof AccountRow as `account_${Column}`]: AccountRow[Column] };
+
+const SELECT = `select ${API_KEY_COLUMNS.join(', ')} from api_keys where`;
+
+const SELECT_WITH_OWNER =
+  `select ${API_KEY_COLUMNS.map((column) => `api_keys.${column}`).join(', ')}, ` +
+  `${ACCOUNT_COLUMNS.map((column) => `accounts.${column} as account_${column}`).join(', ')} ` +
+  'from api_keys join accounts on accounts.id = api_keys.owner_id where';
+
+/** What never changes, and what counting uses writes at any time. */
+const NOT_REPLACED = new Set<string>([
+  ...['id', 'owner_id', 'created_by', 'created_at', 'version'],
+  ...['last_used_at', 'previous_uses', 'previous_used_at'],
+]);
+const REPLACED = API_KEY_COLUMNS.filter((column) => !NOT_REPLACED.has(column));
+
+const UPDATE =
+  `update api_keys set ${REPLACED.map((column) => `${column} = ?`).join(', ')}, version = version + 1 ` +
+  'where id = ? and version = ?';
+
+export function createApiKeyStore({ database }: { database: Database }): ApiKeyStore {
+  async function findBy(column: 'id' | 'imported_digest', value: string): Promise<KeyWithOwner | null> {
+    const sql = `${SELECT_WITH_OWNER} api_keys.${column} = ?`;
+    const [row] = await database.rows<JoinedRow>(sql, [value]);
+    return row ? { key: toApiKey(row), owner: toAccount(ownerRow(row)) } : null;
+  }
+
+  return {
+    async insert(key, request) {
+      if (request) return insertOnce(database, request, (tx) => tx.insertIfAbsent('api_keys', toApiKeyRow(key)));
+      return { kind: (await database.insertIfAbsent('api_keys', toApiKeyRow(key))) ? 'inserted' : 'taken' };
+    },
+
+    insertMany: (keys) => insertMany(database, keys),
+    find: (id) => findBy('id', id),
+    findImported: (importedDigest) => findBy('imported_digest', importedDigest),
+
+    async hasImported() {
+      const sql = 'select 1 as one from api_keys where imported_digest is not null limit 1';
+      return (await database.rows(sql, [])).length > 0;
+    },
+
+    async list({ ownerId, environment, after, limit }) {
+      const values: Value[] = [ownerId];
+      let where = 'owner_id = ?';
+      if (environment !== undefined) {
+        where += ' and environment = ?';
+        values.push(environment);
+      }
+      if (after) {
+        // The first condition is for the index: not every database sees a range in the second.
+        where += ' and created_at <= ? and (created_at < ? or id < ?)';
+        values.push(after.createdAt, after.createdAt, after.id);
+      }
+      const sql = `${SELECT} ${where} order by created_at desc, id desc limit ?`;
+      return (await database.rows<ApiKeyRow>(sql, [...values, limit])).map(toApiKey);
+    },
+
+    async ownsNamespace(ownerId, namespace) {
+      const sql = 'select 1 as one from api_keys where owner_id = ? and namespace = ? limit 1';
+      return (await database.rows(sql, [ownerId, namespace])).length > 0;
+    },
+
+    async update(key) {
+      const row = toApiKeyRow(key);
+      const values = REPLACED.map((column) => row[column]);
+      return (await database.affected(UPDATE, [...values, key.id, key.version])) === 1;
+    },
+
+    async listExpiring(beforeMs, nowMs, days, limit) {
+      const sql =
+        `${SELECT} expires_at > ? and expires_at < ? and revoked_at is null and suspended_at is null ` +
+        'and (warned_days is null or warned_days > ?) order by expires_at, id limit ?';
+      return (await database.rows<ApiKeyRow>(sql, [nowMs, beforeMs, days, limit])).map(toApiKey);
+    },
+
+    async markWarned(id, days) {
+      const sql = 'update api_keys set warned_days = ? where id = ? and (warned_days is null or warned_days > ?)';
+      return (await database.affected(sql, [days, id, days])) === 1;
+    },
+  };
+}
+
+const ownerRow = (row: JoinedRow): AccountRow =>
+  Object.fromEntries(ACCOUNT_COLUMNS.map((column) => [column, row[`account_${column}`]])) as unknown as AccountRow;
+
+function insertMany(database: Database, keys: readonly ApiKey[]): Promise<string[]> {
+  // Always in the same order, or two imports could wait for each other.
+  const rows = keys.map(toApiKeyRow).sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+  if (rows.length === 0) return Promise.resolve([]);
+  return database.transaction(async (tx) => {
+    const inserted: string[] = [];
+    if (database.dialect === 'mariadb') {
+      // It cannot tell which of several rows it left out.
+      for (const row of rows) if (await tx.insertIfAbsent('api_keys', row)) inserted.push(String(row.id));
+      return inserted;
+    }
+    for (const batch of rowBatches(rows)) {
+      const sql = `${insertSql('api_keys', batch[0], batch.length)} on conflict do nothing returning id`;
+      const added = await tx.rows<{ id: string }>(sql, batch.flatMap(Object.values));
+      inserted.push(...added.map(({ id }) => id));
+    }
+    return inserted;
+  });
+}

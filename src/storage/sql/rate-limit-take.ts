@@ -1,0 +1,60 @@
+import type { LimitCounter } from '../../domain/limits/limit-rule.ts';
+import { cellOf } from '../cell-rate.ts';
+import type { Statements } from './database.ts';
+import type { Dialect } from './dialect.ts';
+
+export const TABLE = 'rate_limits';
+
+/** The database's own clock in microseconds, the same throughout a statement. SQLite's has milliseconds. */
+export const NOW: Record<Dialect, string> = {
+  sqlite: "(cast(round(unixepoch('subsec') * 1000) as integer) * 1000)",
+  postgres: '(extract(epoch from statement_timestamp()) * 1000000)::bigint',
+  mariadb: 'cast(unix_timestamp(now(6)) * 1000000 as signed)',
+};
+
+/** The later of when the counter is full and now. */
+const START: Record<Dialect, string> = {
+  sqlite: `max(${TABLE}.arrives_at, ${NOW.sqlite})`,
+  postgres: `greatest(${TABLE}.arrives_at, ${NOW.postgres})`,
+  mariadb: `greatest(arrives_at, ${NOW.mariadb})`,
+};
+
+/** Takes one from a counter, at once; how far ahead it then is, or null when it is empty. */
+export type TakeOne = (statements: Statements, counter: LimitCounter) => Promise<number | null>;
+
+export const takeOneOf = (dialect: Dialect): TakeOne =>
+  dialect === 'mariadb' ? takeOneInMariadb : takeOneFrom(dialect);
+
+function takeOneFrom(dialect: 'sqlite' | 'postgres'): TakeOne {
+  const [now, start] = [NOW[dialect], START[dialect]];
+  const sql =
+    `insert into ${TABLE} (id, arrives_at) values (?, ${now} + ?) ` +
+    `on conflict (id) do update set arrives_at = ${start} + ? where ${start} + ? - ${now} <= ? ` +
+    `returning arrives_at - ${now} as ahead`;
+  return async (statements, counter) => {
+    const { interval, capacity } = cellOf(counter);
+    const values = [counter.id, interval, interval, interval, capacity];
+    const [row] = await statements.rows<{ ahead: number }>(sql, values);
+    return row ? row.ahead : null;
+  };
+}
+
+/**
+ * MariaDB's upsert has no condition and tells nothing of the row, so it only makes a row that is not there: a full counter,
+ * which the update then takes from.
+ */
+const takeOneInMariadb: TakeOne = async (statements, counter) => {
+  const { interval, capacity } = cellOf(counter);
+  const [now, start] = [NOW.mariadb, START.mariadb];
+  const update = `update ${TABLE} set arrives_at = ${start} + ? where id = ? and ${start} + ? - ${now} <= ?`;
+  const select = `select arrives_at - ${now} as ahead from ${TABLE} where id = ?`;
+  const insert = `insert into ${TABLE} (id, arrives_at) values (?, 0) on duplicate key update id = id`;
+  // A purge may come between, once or twice.
+  for (let tried = 0; tried < 4; tried += 1) {
+    const took = await statements.affected(update, [interval, counter.id, interval, capacity]);
+    const [row] = await statements.rows<{ ahead: number }>(select, [counter.id]);
+    if (row) return took === 1 ? Math.max(0, row.ahead) : null;
+    await statements.affected(insert, [counter.id]);
+  }
+  throw new Error('the counter was not written');
+};

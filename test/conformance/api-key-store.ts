@@ -1,0 +1,175 @@
+import { expect } from 'chai';
+import type { Account } from '../../src/domain/accounts/account.ts';
+import type { AccountStore } from '../../src/domain/accounts/account-store.ts';
+import type { ApiKey } from '../../src/domain/api-keys/api-key.ts';
+import type { ApiKeyStore } from '../../src/domain/api-keys/api-key-store.ts';
+import type { IdempotentRequestStore } from '../../src/domain/idempotency/idempotent-request.ts';
+import { newId } from '../../src/kit/ids.ts';
+import { accountOf } from './account-store.ts';
+import { apiKeyOf, T } from './api-keys.ts';
+import { idempotentInsertSuite } from './idempotent-requests.ts';
+import { AWKWARD_TEXT, countTrue, parallel } from './parallel.ts';
+
+interface Parts {
+  apiKeys: ApiKeyStore;
+  accounts: AccountStore;
+  idempotentRequests: IdempotentRequestStore;
+}
+
+export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
+  describe('api key store', () => {
+    let keys: ApiKeyStore;
+    let owner: Account;
+    let parts: Parts;
+    before(async () => {
+      parts = await open();
+      keys = parts.apiKeys;
+      owner = accountOf({ givenName: AWKWARD_TEXT, scopes: ['read'], disabledAt: 5, signedOutAt: 6 });
+      await parts.accounts.insert(owner);
+    });
+    const keyOf = (changes: Partial<ApiKey> = {}): ApiKey => apiKeyOf({ ownerId: owner.id, ...changes });
+
+    idempotentInsertSuite(async () => ({
+      requests: parts.idempotentRequests,
+      build: () => keyOf(),
+      insert: (key: ApiKey, request) => keys.insert(key, request),
+      exists: async ({ id }) => (await keys.find(id)) !== null,
+    }));
+
+    const full = (): ApiKey =>
+      keyOf({
+        ...{ name: AWKWARD_TEXT, environment: 'test', previous: { mac: 'm2', pepperId: 'p2', endsAt: T + 5 } },
+        ...{ importedDigest: newId('digest'), importedEndsAt: T + 6, scopes: ['memories:read', 'keys:*'] },
+        ...{ allowedAddresses: ['192.0.2.0/24', '2001:db8::/32'], limit: { quota: 1e9, windowSeconds: 86_400 } },
+        ...{ expiresAt: T + 7, revokedAt: T + 8, revokeReason: AWKWARD_TEXT, suspendedAt: T + 9, rotatedAt: T + 10 },
+        ...{ lastUsedAt: T + 11, previousUses: 12, previousUsedAt: T + 13, warnedDays: 14, version: 15 },
+      });
+
+    it('keeps every field, and gives the owner with the key', async () => {
+      for (const key of [full(), keyOf(), keyOf({ current: null, importedDigest: newId('digest') })]) {
+        expect(await keys.insert(key)).to.deep.equal({ kind: 'inserted' });
+        expect(await keys.find(key.id)).to.deep.equal({ key, owner });
+        if (key.importedDigest !== null) {
+          expect(await keys.findImported(key.importedDigest)).to.deep.equal({ key, owner });
+        }
+      }
+      expect(await keys.hasImported()).to.equal(true);
+    });
+
+    it('returns null for what is not there, whatever it is made of', async () => {
+      for (const id of ['', '\u0000', "' or '1'='1", 'x'.repeat(5000), newId('key')]) {
+        expect(await keys.find(id)).to.equal(null);
+        expect(await keys.findImported(id)).to.equal(null);
+      }
+    });
+
+    it('finds no key by an id in another case', async () => {
+      const key = keyOf({ id: `key_Ab${newId('x')}` });
+      await keys.insert(key);
+      expect(await keys.find(key.id.toLowerCase())).to.equal(null);
+    });
+
+    it('refuses a taken id and a taken imported digest', async () => {
+      const key = keyOf({ importedDigest: newId('digest') });
+      await keys.insert(key);
+      expect(await keys.insert(keyOf({ id: key.id }))).to.deep.equal({ kind: 'taken' });
+      expect(await keys.insert(keyOf({ importedDigest: key.importedDigest }))).to.deep.equal({ kind: 'taken' });
+      expect(await keys.find(key.id)).to.deep.equal({ key, owner });
+    });
+
+    it('inserts of many those that are new, and says which', async () => {
+      const [known, digest] = [keyOf(), newId('digest')];
+      await keys.insert(known);
+      const fresh = Array.from({ length: 237 }, () => keyOf({ importedDigest: newId('digest') }));
+      const twice = [keyOf({ importedDigest: digest }), keyOf({ importedDigest: digest })];
+      const inserted = await keys.insertMany([known, ...fresh, ...twice]);
+      expect(inserted).to.have.lengthOf(238);
+      expect(inserted)
+        .to.include.members(fresh.map(({ id }) => id))
+        .and.not.include(known.id);
+      expect(await keys.find(fresh[236]?.id ?? '')).to.deep.equal({ key: fresh[236], owner });
+      expect(await keys.insertMany(fresh)).to.deep.equal([]);
+      expect(await keys.insertMany([])).to.deep.equal([]);
+    });
+
+    it('inserts each of the same many once when 10 imports run at once', async () => {
+      const many = Array.from({ length: 30 }, () => keyOf({ importedDigest: newId('digest') }));
+      const inserted = await parallel(10, () => keys.insertMany(many));
+      expect(inserted.flat().sort()).to.deep.equal(many.map(({ id }) => id).sort());
+    });
+
+    it('lists page by page, newest first, by environment too', async () => {
+      const ownerId = newId('acc');
+      const made = [1, 2, 2, 2, 3].map((ms, index) =>
+        apiKeyOf({ ownerId, createdAt: T + ms, environment: index % 2 ? 'test' : 'live', revokedAt: index || null }),
+      );
+      for (const key of [...made, keyOf()]) await keys.insert(key);
+      const expected = [...made].sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+      expect(await keys.list({ ownerId, limit: 10 })).to.deep.equal(expected);
+
+      const seen: string[] = [];
+      for (let after: ApiKey | undefined; ; ) {
+        const page = await keys.list({ ownerId, limit: 2, ...(after ? { after } : {}) });
+        seen.push(...page.map(({ id }) => id));
+        if (page.length < 2) break;
+        after = page.at(-1);
+      }
+      expect(seen).to.deep.equal(expected.map(({ id }) => id));
+      expect(await keys.list({ ownerId, environment: 'test', limit: 10 })).to.deep.equal(
+        expected.filter(({ environment }) => environment === 'test'),
+      );
+    });
+
+    it('knows whose a namespace is', async () => {
+      const key = keyOf({ namespace: newId('ns'), revokedAt: 1 });
+      await keys.insert(key);
+      expect(await keys.ownsNamespace(owner.id, key.namespace)).to.equal(true);
+      expect(await keys.ownsNamespace(newId('acc'), key.namespace)).to.equal(false);
+      expect(await keys.ownsNamespace(owner.id, newId('ns'))).to.equal(false);
+    });
+
+    it('updates everything but what never changes and the use counters', async () => {
+      const before = keyOf({ lastUsedAt: 1, previousUses: 2, previousUsedAt: 3 });
+      await keys.insert(before);
+      const changed = { ...full(), id: before.id, version: before.version };
+      expect(await keys.update(changed)).to.equal(true);
+      const { ownerId, createdBy, createdAt, lastUsedAt, previousUses, previousUsedAt } = before;
+      expect((await keys.find(before.id))?.key).to.deep.equal({
+        ...changed,
+        ...{ ownerId, createdBy, createdAt, lastUsedAt, previousUses, previousUsedAt, version: before.version + 1 },
+      });
+      expect(await keys.update(changed), 'stale').to.equal(false);
+      expect(await keys.update(keyOf()), 'unknown').to.equal(false);
+    });
+
+    it('lets exactly one of 50 that read the same version write theirs', async () => {
+      const key = keyOf();
+      await keys.insert(key);
+      const results = await parallel(50, (index) => keys.update({ ...key, name: `${index}` }));
+      expect(countTrue(results)).to.equal(1);
+      expect((await keys.find(key.id))?.key).to.include({ name: `${results.indexOf(true)}`, version: key.version + 1 });
+    });
+
+    it('lists live keys that expire and were not warned about, in the order of their expiry', async () => {
+      // A time of its own, so that no other test has keys there.
+      const start = 9_000_000_000_000 + Math.floor(performance.now() * 1e6);
+      const at = (ms: number, changes: Partial<ApiKey> = {}) => keyOf({ expiresAt: start + ms, ...changes });
+      const [last, first, warnedFar] = [at(30), at(10), at(20, { warnedDays: 30 })];
+      const others = [at(0), at(50), at(5, { revokedAt: 1 }), at(6, { suspendedAt: 1 }), at(7, { warnedDays: 7 })];
+      for (const key of [last, first, warnedFar, ...others, keyOf()]) await keys.insert(key);
+      const expiring = (limit: number) => keys.listExpiring(start + 50, start, 7, limit);
+      expect(await expiring(10)).to.deep.equal([first, warnedFar, last]);
+      expect(await expiring(1)).to.deep.equal([first]);
+    });
+
+    it('marks as warned once for 50 at once, never farther, and leaves the version alone', async () => {
+      const key = keyOf({ expiresAt: T });
+      await keys.insert(key);
+      expect(countTrue(await parallel(50, () => keys.markWarned(key.id, 30)))).to.equal(1);
+      expect(await keys.markWarned(key.id, 7)).to.equal(true);
+      expect(await keys.markWarned(key.id, 30)).to.equal(false);
+      expect((await keys.find(key.id))?.key).to.deep.equal({ ...key, warnedDays: 7 });
+      expect(await keys.markWarned(newId('key'), 7)).to.equal(false);
+    });
+  });
+}
