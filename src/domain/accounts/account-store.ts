@@ -2,7 +2,7 @@ import type { Account } from './account.ts';
 
 /** Fields an operator may change; `undefined` leaves one as it is. */
 export type AccountChange = Partial<
-  Pick<Account, 'emailVerified' | 'passwordHash' | 'givenName' | 'familyName' | 'disabledAt' | 'signedOutAt'>
+  Pick<Account, 'emailVerified' | 'passwordHash' | 'givenName' | 'familyName' | 'scopes' | 'disabledAt' | 'signedOutAt'>
 >;
 
 export interface AccountStore {

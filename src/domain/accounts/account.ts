@@ -9,6 +9,8 @@ export interface Account {
   passwordHash: string | null;
   givenName: string | null;
   familyName: string | null;
+  /** The API scopes it may hold and hand on; null for all that users may have. */
+  scopes: readonly string[] | null;
   /** Milliseconds since the epoch; null while enabled. */
   disabledAt: number | null;
   /** Sign-ins from before this moment count no longer, whatever still refers to them. Milliseconds since the epoch. */

@@ -4,8 +4,9 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { RecordAudit } from '../audit/audit.ts';
 import { isDisplayName } from '../clients/client-rules.ts';
+import type { Announce } from '../credentials/announce.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
-import { type Account, normalizeEmail } from './account.ts';
+import { type Account, normalizeEmail, signInCounts } from './account.ts';
 import type { AccountChange, AccountStore } from './account-store.ts';
 import { type Passwords, passwordProblem } from './password.ts';
 
@@ -17,13 +18,25 @@ export interface NewAccount {
   familyName?: string | null;
 }
 
+/** The request that asked for a change, for the audit trail; none at the command line. */
+export interface ChangeOrigin {
+  ip: string;
+  requestId: string;
+}
+
 export interface ManageAccounts {
-  create(input: NewAccount): Promise<Account>;
+  /** Throws invalid_request naming the field, or email_taken. The password is hashed before either is known. */
+  create(input: NewAccount, from?: ChangeOrigin): Promise<Account>;
   /** Every session, grant and token of the account dies with it, at once. */
   disable(idOrEmail: string): Promise<Account>;
   enable(idOrEmail: string): Promise<Account>;
-  /** Signs the account out everywhere. */
-  setPassword(idOrEmail: string, password: string): Promise<Account>;
+  /**
+   * Signs the account out everywhere. With `provenAt`, when the old password was shown (seconds since the epoch), it throws
+   * invalid_credentials if the account was signed out since: then that password may be the one somebody had to replace.
+   */
+  setPassword(idOrEmail: string, password: string, from?: ChangeOrigin & { provenAt?: number }): Promise<Account>;
+  /** What the account may hold and hand on from now on; null for all that users may have. Credentials out there lose the rest. */
+  setScopes(idOrEmail: string, scopes: readonly string[] | null): Promise<Account>;
 }
 
 export function createManageAccounts({
@@ -31,13 +44,18 @@ export function createManageAccounts({
   tokens,
   passwords,
   audit,
+  announce,
   clock,
+  userScopes,
 }: {
   accounts: AccountStore;
   tokens: TokenStore;
   passwords: Passwords;
   audit: RecordAudit;
+  announce: Announce;
   clock: Clock;
+  /** The scopes a user may hold at all. */
+  userScopes: readonly string[];
 }): ManageAccounts {
   async function get(idOrEmail: string): Promise<Account> {
     const email = normalizeEmail(idOrEmail);
@@ -54,23 +72,18 @@ export function createManageAccounts({
     const nowMs = clock.nowMs();
     await accounts.update(account.id, { ...change, signedOutAt: nowMs }, nowMs);
     await tokens.removeByAccount(account.id);
+    await announce(`account:${account.id}`);
     // Sign-in times are whole seconds. Until this one is over, a new sign-in could not be told from an old one.
     await sleep(1000 - (nowMs % 1000));
   }
 
-  function checkPassword(password: string, email: string): void {
-    const problem = passwordProblem(password, [email, email.split('@')[0] ?? '']);
-    if (problem) throw new AppError('invalid_request', { public: `password: ${problem}` });
-  }
-
   return {
-    async create({ email, password, emailVerified = false, givenName = null, familyName = null }) {
+    async create({ email, password, emailVerified = false, givenName = null, familyName = null }, from) {
       const nowMs = clock.nowMs();
-      if (!normalizeEmail(email))
-        throw new AppError('invalid_request', { public: 'email: this is not an email address.' });
+      if (!normalizeEmail(email)) throw refused('email', 'this is not an email address.');
       for (const [field, value] of Object.entries({ givenName, familyName })) {
         if (value !== null && !isDisplayName(value)) {
-          throw new AppError('invalid_request', { public: `${field}: use 1 to 120 printable characters.` });
+          throw refused(field, 'use 1 to 120 printable characters.');
         }
       }
       if (password !== null) checkPassword(password, email);
@@ -81,15 +94,16 @@ export function createManageAccounts({
         passwordHash: password === null ? null : await passwords.hash(password),
         givenName,
         familyName,
+        scopes: null,
         disabledAt: null,
         signedOutAt: null,
         createdAt: nowMs,
         updatedAt: nowMs,
       };
       if (!(await accounts.insert(account))) {
-        throw new AppError('invalid_request', { public: 'email: there is an account with this address already.' });
+        throw new AppError('email_taken', { public: 'email: there is an account with this address already.' });
       }
-      await audit('account.created', { accountId: account.id });
+      await audit('account.created', { accountId: account.id, ...from });
       return account;
     },
     async disable(idOrEmail) {
@@ -102,16 +116,49 @@ export function createManageAccounts({
     async enable(idOrEmail) {
       const account = await get(idOrEmail);
       await accounts.update(account.id, { disabledAt: null }, clock.nowMs());
+      await announce(`account:${account.id}`);
       await audit('account.enabled', { accountId: account.id });
       return { ...account, disabledAt: null };
     },
-    async setPassword(idOrEmail, password) {
+    async setPassword(idOrEmail, password, from) {
       const account = await get(idOrEmail);
       checkPassword(password, account.email);
       const passwordHash = await passwords.hash(password);
+      if (from?.provenAt !== undefined && !signInCounts(await get(account.id), from.provenAt)) {
+        throw new AppError('invalid_credentials', {
+          internal: 'the account was signed out while its password changed',
+        });
+      }
       await signOutEverywhere(account, { passwordHash });
-      await audit('account.password_set', { accountId: account.id });
+      const { ip = null, requestId = null } = from ?? {};
+      await audit('account.password_set', { accountId: account.id, ip, requestId });
       return { ...account, passwordHash };
+    },
+    async setScopes(idOrEmail, wanted) {
+      const account = await get(idOrEmail);
+      const unknown = (wanted ?? []).filter((scope) => !userScopes.includes(scope));
+      if (unknown.length > 0) {
+        const problem = `users cannot have ${unknown.join(', ')}; there are ${userScopes.join(', ') || 'none'}.`;
+        throw new AppError('invalid_request', {
+          public: `Scopes: ${problem}`,
+          facts: { fields: [{ field: 'scopes', problem }] },
+        });
+      }
+      // In the order of the catalogue, each once.
+      const scopes = wanted && userScopes.filter((scope) => wanted.includes(scope));
+      await accounts.update(account.id, { scopes }, clock.nowMs());
+      await announce(`account:${account.id}`);
+      await audit('account.scopes_set', { accountId: account.id, details: { scopes: scopes?.join(' ') ?? 'all' } });
+      return { ...account, scopes };
     },
   };
 }
+
+/** Throws invalid_request, under the name that the caller's form has for the field. */
+export function checkPassword(password: string, email: string, field = 'password'): void {
+  const problem = passwordProblem(password, [email, email.split('@')[0] ?? '']);
+  if (problem) throw refused(field, problem);
+}
+
+const refused = (field: string, problem: string): AppError =>
+  new AppError('invalid_request', { public: `${field}: ${problem}`, facts: { fields: [{ field, problem }] } });

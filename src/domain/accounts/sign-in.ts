@@ -1,4 +1,6 @@
+import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
+import type { RecordAudit } from '../audit/audit.ts';
 import type { Throttle, ThrottlePolicy } from '../limits/throttle.ts';
 import { type Account, normalizeEmail } from './account.ts';
 import type { AccountStore } from './account-store.ts';
@@ -73,5 +75,32 @@ export function createSignIn({
 
     await throttle.forgive(SIGN_IN_BY_ACCOUNT, subject);
     return { kind: 'signed-in', account, at };
+  };
+}
+
+/** Writes how an attempt to sign in ended. `clientId` is who asked for it. */
+export type AuditSignIn = (
+  outcome: SignInOutcome,
+  from: { ip: string; addressGroup: string; requestId: string; clientId: string },
+) => Promise<void>;
+
+/** One for every way to sign in, so that the audit trail reads the same whichever was used. */
+export function createSignInAudit({ audit }: { audit: RecordAudit }): AuditSignIn {
+  const throttled = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+
+  return async (outcome, { ip, addressGroup, requestId, clientId }) => {
+    switch (outcome.kind) {
+      case 'signed-in':
+        return audit('account.signed_in', { accountId: outcome.account.id, clientId, ip, requestId });
+      case 'throttled':
+        // Once a minute for an address: strangers must not be able to fill the audit trail.
+        if (throttled.has(addressGroup)) return;
+        throttled.add(addressGroup);
+        return audit('account.sign_in_throttled', { clientId, ip, requestId });
+      case 'refused': {
+        const { accountId, reason } = outcome;
+        return audit('account.sign_in_failed', { accountId, clientId, ip, requestId, details: { reason } });
+      }
+    }
   };
 }

@@ -27,6 +27,26 @@ export const AUDIT_TYPES = [
   'signing_key.retired',
   'signing_key.removed',
   'secrets.rotated',
+  'account.scopes_set',
+  'login.refresh_token_reused',
+  'login.refresh_token_replayed',
+  'api_key.created',
+  'api_key.updated',
+  'api_key.rotated',
+  'api_key.revoked',
+  'api_key.resumed',
+  'api_key.imported',
+  'api_key.expiring',
+  'api_key.leak_reported',
+  /** A credential that was shown and not accepted; at most once a minute for the same reason. */
+  'credential.refused',
+  /** A credential stood in a URL. */
+  'credential.exposed',
+  'provider_key.added',
+  'provider_key.updated',
+  'provider_key.removed',
+  'provider_key.used',
+  'provider_key.passed_through',
 ] as const;
 export type AuditType = (typeof AUDIT_TYPES)[number];
 

@@ -38,9 +38,11 @@ const USUAL: Readonly<Record<ClientKind, Usual>> = {
 export function clientOfKind(kind: ClientKind, given: Partial<NewClient> & Pick<NewClient, 'id' | 'name'>): NewClient {
   const redirectUris = given.redirectUris ?? [];
   const byKey = given.jwks !== undefined && given.jwks.length > 0;
+  const byCertificate = given.certificateThumbprints !== undefined && given.certificateThumbprints.length > 0;
   return {
     ...USUAL[kind],
     ...(byKey ? { authMethod: 'private_key_jwt' as const } : {}),
+    ...(byCertificate ? { authMethod: 'self_signed_tls_client_auth' as const } : {}),
     redirectUris,
     postLogoutRedirectUris: [],
     resources: [],
@@ -48,6 +50,9 @@ export function clientOfKind(kind: ClientKind, given: Partial<NewClient> & Pick<
     allowedOrigins: kind === 'spa' ? originsOf(redirectUris) : [],
     requirePkce: true,
     jwks: [],
+    certificateThumbprints: [],
+    tokenBinding: null,
+    ownerId: null,
     ...given,
   };
 }

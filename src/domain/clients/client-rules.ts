@@ -1,4 +1,5 @@
-import { type Client, GRANT_TYPES, isClientId, isPublicClient } from './client.ts';
+import { LOGIN_CLIENT_ID } from '../login/login-session.ts';
+import { type Client, GRANT_TYPES, isClientId, isPublicClient, TOKEN_BINDINGS } from './client.ts';
 
 /** OpenID Connect scopes and what they mean to the person who is asked. */
 export const OPENID_SCOPES: Readonly<Record<string, string>> = {
@@ -56,6 +57,8 @@ export function clientProblems(client: Client): string[] {
   if (!isClientId(client.id)) problems.push('id: use 1 to 64 of A-Z a-z 0-9 . _ -');
   // The `sub` of a client's own token is its id; an account id there would pass for a user (RFC 9700 4.15).
   if (client.id.startsWith('acc_')) problems.push('id: must not look like an account id');
+  // The client_id of the JSON login's tokens.
+  if (client.id === LOGIN_CLIENT_ID) problems.push(`id: ${LOGIN_CLIENT_ID} is the server itself`);
   if (!isDisplayName(client.name)) problems.push('name: use 1 to 120 printable characters');
   if (codeFlow && client.redirectUris.length === 0)
     problems.push('redirectUris: the authorization code grant needs at least one');
@@ -76,6 +79,7 @@ export function clientProblems(client: Client): string[] {
   }
   if (client.authMethod === 'private_key_jwt') problems.push(...jwksProblems(client));
   else if (client.jwks.length > 0) problems.push('jwks: only private_key_jwt uses keys');
+  problems.push(...certificateProblems(client), ...bindingProblems(client));
   for (const scope of client.scopes) if (!isScopeName(scope)) problems.push(`scopes: ${scope} is not a scope name`);
   for (const origin of client.allowedOrigins) {
     if (URL.parse(origin)?.origin !== origin) problems.push(`allowedOrigins: ${origin} is not an origin`);
@@ -96,6 +100,41 @@ function jwksProblems(client: Client): string[] {
     if (!['RSA', 'EC', 'OKP'].includes(jwk.kty)) problems.push(`jwks: key type ${String(jwk.kty)} is not supported`);
     if (jwk.kty === 'RSA' && Buffer.from(String(jwk.n ?? ''), 'base64url').length < 256)
       problems.push('jwks: RSA keys need at least 2048 bits');
+  }
+  return problems;
+}
+
+const MAX_CERTIFICATES = 20;
+/** A SHA-256 in base64url. */
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
+
+function certificateProblems({ authMethod, certificateThumbprints, secrets }: Client): string[] {
+  if (authMethod !== 'self_signed_tls_client_auth') {
+    return certificateThumbprints.length > 0
+      ? ['certificateThumbprints: only self_signed_tls_client_auth uses certificates']
+      : [];
+  }
+  const problems: string[] = [];
+  if (certificateThumbprints.length === 0)
+    problems.push('certificateThumbprints: self_signed_tls_client_auth needs at least one certificate');
+  if (certificateThumbprints.length > MAX_CERTIFICATES)
+    problems.push(`certificateThumbprints: register at most ${MAX_CERTIFICATES}`);
+  if (certificateThumbprints.some((thumbprint) => !THUMBPRINT.test(thumbprint)))
+    problems.push('certificateThumbprints: each is the SHA-256 of a certificate, 43 characters of base64url');
+  if (secrets.length > 0) problems.push('secrets: self_signed_tls_client_auth uses certificates, not secrets');
+  return problems;
+}
+
+function bindingProblems({ tokenBinding, grantTypes }: Client): string[] {
+  if (tokenBinding === null) return [];
+  const problems: string[] = [];
+  if (!TOKEN_BINDINGS.includes(tokenBinding))
+    problems.push(`tokenBinding: ${String(tokenBinding)} is none of ${TOKEN_BINDINGS.join(', ')}`);
+  // A promise that the engine's grants would not keep: its own DPoP is switched off.
+  if (grantTypes.length !== 1 || grantTypes[0] !== 'client_credentials') {
+    problems.push(
+      'tokenBinding: needs the client_credentials grant and no other, since tokens of the authorization code and refresh grants cannot be bound yet',
+    );
   }
   return problems;
 }

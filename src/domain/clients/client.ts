@@ -1,9 +1,19 @@
 /** How a client proves who it is at the token, introspection and revocation endpoints; exactly its registered one. */
-export const CLIENT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const;
+export const CLIENT_AUTH_METHODS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  /** RFC 8705 2.2. */
+  'self_signed_tls_client_auth',
+  'none',
+] as const;
 export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number];
 
 export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
 export type GrantType = (typeof GRANT_TYPES)[number];
+
+export const TOKEN_BINDINGS = ['dpop', 'mtls'] as const;
+export type TokenBinding = (typeof TOKEN_BINDINGS)[number];
 
 /** Keyed digest of an issued client secret. Several can be valid during a rotation. */
 export interface ClientSecret {
@@ -38,6 +48,12 @@ export interface Client {
   /** Keys for private_key_jwt. */
   jwks: readonly PublicJwk[];
   secrets: readonly ClientSecret[];
+  /** RFC 7638-style SHA-256 thumbprints (base64url) of the certificates it may use, for self_signed_tls_client_auth. */
+  certificateThumbprints: readonly string[];
+  /** Its tokens must be bound to a key: by RFC 9449 or RFC 8705. Null leaves it to the client. */
+  tokenBinding: TokenBinding | null;
+  /** The account it belongs to, for a client that a user made for themselves; it ends with the account. */
+  ownerId: string | null;
   /** Milliseconds since the epoch. */
   createdAt: number;
   updatedAt: number;

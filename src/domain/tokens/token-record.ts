@@ -18,6 +18,10 @@ export const TOKEN_KINDS = [
   'EndedSession',
   /** A JWT access token revoked before its expiry. */
   'RevokedToken',
+  /** A sign-in by the JSON API; `grantId` is its session id. */
+  'LoginSession',
+  /** Its refresh tokens; `grantId` is the session id. */
+  'LoginRefreshToken',
 ] as const;
 
 export type TokenKind = (typeof TOKEN_KINDS)[number];

@@ -33,6 +33,8 @@ export interface TokenStore {
 
 /** The part that only the durable store offers: a single-use record and all it produces change together, or not at all. */
 export interface DurableTokenStore extends TokenStore {
+  /** Records of one durable kind, newest first, expired ones included; at most `limit`. */
+  listByAccount(kind: TokenKind, accountId: string, limit: number): Promise<TokenRecord[]>;
   /**
    * Atomically consumes `consume` (when given) and inserts `inserts`. False when the record was used before or is gone:
    * then nothing was inserted. `receipt` is stored on the consumed record. Throws when the id of an insert exists.

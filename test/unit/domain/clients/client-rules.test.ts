@@ -16,6 +16,9 @@ const WEB: Client = {
   requirePkce: true,
   jwks: [],
   secrets: [],
+  certificateThumbprints: [],
+  tokenBinding: null,
+  ownerId: null,
   createdAt: 0,
   updatedAt: 0,
 };
