@@ -15,7 +15,7 @@ const LAYERS = [
   'http',
   'endpoints',
   'jobs',
-  ['app', 'services', 'boot'],
+  ['api', 'app', 'services', 'boot', 'define-config'],
   ['main', 'cli', 'server'],
 ];
 
@@ -29,7 +29,7 @@ const DOORS = {
   ioredis: ['src/storage/redis/'],
   'lru-cache': ['src/kit/'],
   'oidc-provider': ['src/endpoints/oauth/', 'src/endpoints/interactions/'],
-  koa: ['src/http/', 'src/endpoints/', 'src/app.ts'],
+  koa: ['src/http/', 'src/endpoints/', 'src/api.ts', 'src/app.ts'],
   // Composes the engine's middleware into a handler, as Koa itself does.
   'koa-compose': ['src/endpoints/oauth/'],
   keygrip: ['src/endpoints/oauth/', 'src/app.ts'],

@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import Keygrip from 'keygrip';
 import Koa, { type Context } from 'koa';
+import { createJsonApi } from './api.ts';
 import { createProxyTrust } from './config/proxies.ts';
 import { createSignIn } from './domain/accounts/sign-in.ts';
+import { createBindingCheck } from './domain/credentials/proof/check-binding.ts';
+import { createDpopNonces } from './domain/credentials/proof/nonces.ts';
+import { createDpopProofVerifier } from './domain/credentials/proof/verify-proof.ts';
 import { createConsentPage } from './endpoints/interactions/consent.ts';
-import { createDeviceCookie } from './endpoints/interactions/device-cookie.ts';
 import { createEnginePages } from './endpoints/interactions/engine-pages.ts';
 import { createInteractions } from './endpoints/interactions/interaction.ts';
 import { interactionRoutes } from './endpoints/interactions/routes.ts';
@@ -15,16 +18,25 @@ import { createClientAuthentication } from './endpoints/oauth/client-authenticat
 import { createClientCredentialsGrant } from './endpoints/oauth/client-credentials-grant.ts';
 import { createCodeGrant } from './endpoints/oauth/code-grant.ts';
 import { createEngine } from './endpoints/oauth/engine.ts';
+import {
+  createAuthenticateCaller,
+  createFindAccessToken,
+  createFindSession,
+} from './endpoints/oauth/find-credential.ts';
 import { createFindToken } from './endpoints/oauth/find-token.ts';
 import { createIntrospection } from './endpoints/oauth/introspection.ts';
+import { sessionCookieName } from './endpoints/oauth/provider.ts';
 import { createRefreshGrant } from './endpoints/oauth/refresh-grant.ts';
 import { createRevocation } from './endpoints/oauth/revocation.ts';
 import { oauthRoutes } from './endpoints/oauth/routes.ts';
+import { createTokenBinding } from './endpoints/oauth/token-binding.ts';
 import { createTokenCodec } from './endpoints/oauth/token-codec.ts';
 import { createTokenEndpoint } from './endpoints/oauth/token-endpoint.ts';
 import { health, readiness } from './endpoints/ops/health.ts';
 import { createMetrics, type Metrics, metricsHandler } from './endpoints/ops/metrics.ts';
+import { certificateOf } from './http/client-certificate.ts';
 import { createCsrf } from './http/csrf.ts';
+import { createDeviceCookie } from './http/device-cookie.ts';
 import { errorHandler, writeOAuthError } from './http/errors.ts';
 import { gate } from './http/gate.ts';
 import { createRenderer } from './http/render.ts';
@@ -70,6 +82,9 @@ export function createApp(services: Services, { version }: { version: string }):
   const basePath = issuerUrl.pathname.replace(/\/$/, '');
   const https = issuerUrl.protocol === 'https:';
 
+  const isTrustedProxy = createProxyTrust(config.trustedProxies);
+  const thumbprintOf = (ctx: Context): string | null =>
+    certificateOf(ctx, { header: config.mtls.header, isTrustedProxy });
   const metrics = createMetrics({ counters: stores.counters, passwords: passwords.load });
   const renderer = createRenderer({ viewsDirectory: join(import.meta.dirname, '..', 'views'), basePath });
   const writePage: ErrorWriter = (ctx, error) => {
@@ -126,11 +141,23 @@ export function createApp(services: Services, { version }: { version: string }):
   keyPoll.unref();
 
   // The machine endpoints: one client authentication, one way to find a token.
-  const authenticate = createClientAuthentication({ issuer, findClient, tokens, digester, throttle, audit, clock });
+  const authenticate = createClientAuthentication({
+    issuer,
+    findClient,
+    tokens,
+    digester,
+    throttle,
+    audit,
+    clock,
+    certificateOf: thumbprintOf,
+  });
+  const verifyProof = createDpopProofVerifier({ tokens, digester, clock });
   const verifyAccessToken = createAccessTokenVerifier({ issuer, keySet, clock });
   const findToken = createFindToken({ tokens, codec, clock, findClient, verifyAccessToken });
   const receiptDigester = createDigester(dataKeys.seal);
+  const receiptKey = (token: string): string => receiptDigester.digest('refresh-receipt', token);
   const oauth = oauthRoutes({
+    clientCertificates: config.tls !== null || config.mtls.header !== null,
     paths,
     engine,
     keySet,
@@ -148,10 +175,16 @@ export function createApp(services: Services, { version }: { version: string }):
           accounts,
           audit,
           clock,
-          receiptKey: (token) => receiptDigester.digest('refresh-receipt', token),
+          receiptKey,
           graceSeconds: lifetimes.refreshGrace,
         }),
         client_credentials: createClientCredentialsGrant({
+          bindToken: createTokenBinding({
+            tokenUrl: issuer + paths.token,
+            verifyProof,
+            nonces: createDpopNonces({ digester, clock }),
+            certificateOf: thumbprintOf,
+          }),
           findResource,
           issueToken: createClientTokenIssuer({ issuer, keySet, tokens, codec, clock }),
         }),
@@ -166,10 +199,12 @@ export function createApp(services: Services, { version }: { version: string }):
     csrf: createCsrf({ digester, issuer }),
     clock,
   });
+  const signIn = createSignIn({ accounts, passwords, throttle, clock });
+  const deviceCookie = createDeviceCookie({ secure: https });
   const signInPage = createSignInPage({
     interactions,
-    signIn: createSignIn({ accounts, passwords, throttle, clock }),
-    deviceCookie: createDeviceCookie({ secure: https }),
+    signIn,
+    deviceCookie,
     audit,
     renderer,
     basePath,
@@ -195,6 +230,31 @@ export function createApp(services: Services, { version }: { version: string }):
     consentPage,
     audit,
     authorizePath: basePath + paths.authorize,
+  });
+
+  const checkProof = createBindingCheck({ verifyProof });
+  const api = createJsonApi({
+    services,
+    signIn,
+    deviceCookie,
+    receiptKey,
+    sessionCookie: sessionCookieName(https),
+    findAccessToken: createFindAccessToken({ findToken }),
+    findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),
+    loginSessionKey: (sessionId) => codec.keyOf('LoginSession', sessionId),
+    authenticateCaller: createAuthenticateCaller({ authenticate, findToken, findClient, audience: issuer }),
+    checkBinding: (confirmation, { text, from }, { proofs, ...judged }) =>
+      confirmation === null && from !== 'dpop'
+        ? Promise.resolve(null)
+        : checkProof({
+            ...judged,
+            confirmation,
+            scheme: from === 'dpop' ? 'dpop' : 'bearer',
+            accessToken: text,
+            proof: proofs,
+          }),
+    thumbprintOf,
+    observeRevocationLag: metrics.observeRevocationLag,
   });
 
   let draining = false;
@@ -225,6 +285,8 @@ export function createApp(services: Services, { version }: { version: string }):
     if (path === '/ready') return route('ready', { GET: ready, HEAD: ready });
     if (path === config.metrics.path) return route('metrics', { GET: metricsHandler(metrics) });
     if (path === '/') return route('home', { GET: home, HEAD: home });
+    const ours = api.route(path);
+    if (ours) return ours;
     if (path.startsWith('/assets/')) return route('asset', { GET: asset, HEAD: asset });
     const page = pages(path);
     return page && route(page.name, page.methods);
@@ -242,9 +304,7 @@ export function createApp(services: Services, { version }: { version: string }):
     protocol: { get: () => issuerUrl.protocol.slice(0, -1) },
     host: { get: () => issuerUrl.host },
   });
-  app.use(
-    requestContext({ isTrustedProxy: createProxyTrust(config.trustedProxies), log, clock, observe: metrics.observe }),
-  );
+  app.use(requestContext({ isTrustedProxy, log, clock, observe: metrics.observe }));
   app.use(securityHeaders({ https }));
   app.use(
     errorHandler({

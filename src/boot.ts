@@ -3,12 +3,24 @@ import type { Env } from './config/env.ts';
 import { parseEnvironment } from './config/parse-environment.ts';
 import { ConfigError } from './config/problems.ts';
 import { loadSecrets } from './config/secrets.ts';
+import { loadDialect, type Product } from './endpoints/api/load-dialect.ts';
 import { systemClock } from './kit/clock.ts';
 import { createLog, type Log } from './kit/log.ts';
 import { SealError } from './kit/seal.ts';
 import { createServices, type Services } from './services.ts';
 import { openStorage } from './storage/open-storage.ts';
 import type { Stores } from './storage/stores.ts';
+
+/**
+ * The configuration: the environment, on top of what the chosen dialect and gatehouse.config.ts give as defaults. Throws ConfigError.
+ */
+export async function configure(env: Env): Promise<{ config: Config; product: Product }> {
+  const product = await loadDialect({
+    dialect: env.GATEHOUSE_DIALECT || undefined,
+    configFile: env.GATEHOUSE_CONFIG || null,
+  });
+  return { config: parseEnvironment(env, product.settings), product };
+}
 
 /** Opens the stores of a configuration; the caller disposes of them. */
 export function openStores(config: Config, log: Log): Promise<Stores> {
@@ -26,18 +38,19 @@ export function openStores(config: Config, log: Log): Promise<Stores> {
  * a bad setting, tables that are not up to date, a secret that does not open the database.
  */
 export async function boot(env: Env, { log: given }: { log?: Log } = {}): Promise<Services & AsyncDisposable> {
-  const config = parseEnvironment(env);
+  const { config, product } = await configure(env);
   const log = given ?? createLog({ level: config.logLevel });
   const stores = await openStores(config, log);
   try {
     await requireTables(config, stores);
     const databaseIsEmpty = (await stores.dataKeys.list()).length === 0;
     const secrets = loadSecrets(env, config, databaseIsEmpty);
-    const services = await createServices({ config, secrets, stores, log, clock: systemClock });
+    const services = await createServices({ config, secrets, product, stores, log, clock: systemClock });
     return {
       ...services,
       async [Symbol.asyncDispose]() {
         await services.jobs.stop();
+        await services.usage.stop();
         await stores[Symbol.asyncDispose]();
       },
     };

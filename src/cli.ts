@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { addApiKeyCommands } from './cli/api-key.ts';
 import { addClientCommands } from './cli/client.ts';
 import { addConfigCommands } from './cli/config.ts';
 import { addDocsCommand } from './cli/docs.ts';
@@ -25,6 +26,7 @@ const program = new Command('gatehouse')
 addClientCommands(program);
 addUserCommands(program);
 addResourceCommands(program);
+addApiKeyCommands(program);
 addKeysCommands(program);
 addSecretsCommands(program);
 addMigrateCommands(program);

@@ -3,31 +3,56 @@ import type { Config } from './config/config.ts';
 import type { Secrets } from './config/secrets.ts';
 import { createManageAccounts, type ManageAccounts } from './domain/accounts/manage-accounts.ts';
 import { createPasswords, type Passwords } from './domain/accounts/password.ts';
+import { createManageApiKeys } from './domain/api-keys/create-manage-api-keys.ts';
+import { createImportedDigests, type ImportedDigests } from './domain/api-keys/imported-digests.ts';
+import { createKeyDigests, type KeyDigests } from './domain/api-keys/key-digests.ts';
+import { createKeyFormat, type KeyFormat } from './domain/api-keys/key-format.ts';
+import type { ManageApiKeys } from './domain/api-keys/manage-api-keys.ts';
+import { createWarnExpiring } from './domain/api-keys/warn-expiring.ts';
 import { createAudit, type RecordAudit } from './domain/audit/audit.ts';
 import type { Client } from './domain/clients/client.ts';
 import { createManageClients, type ManageClients } from './domain/clients/manage-clients.ts';
+import type { Announce, CredentialTag } from './domain/credentials/announce.ts';
+import { announcingTokens } from './domain/credentials/announcing-tokens.ts';
 import { type DataKeys, loadDataKeys } from './domain/data-keys/load-data-keys.ts';
+import { loadPeppers } from './domain/data-keys/peppers.ts';
 import { createExclusively } from './domain/leases/exclusively.ts';
+import { createRateLimits, type RateLimits } from './domain/limits/rate-limits.ts';
 import { createThrottle, type Throttle } from './domain/limits/throttle.ts';
+import { LOGIN_CLIENT_ID } from './domain/login/login-session.ts';
+import { createVault } from './domain/provider-keys/create-vault.ts';
+import { PROVIDER_KEY_PURPOSE } from './domain/provider-keys/envelope.ts';
+import { DEFAULT_PROVIDERS } from './domain/provider-keys/providers.ts';
+import type { Vault } from './domain/provider-keys/vault.ts';
 import { createManageResources, type ManageResources } from './domain/resources/manage-resources.ts';
 import type { ResourceServer } from './domain/resources/resource-server.ts';
+import { BUILT_IN_SCOPES, type ScopeDefinition, userScopes } from './domain/scopes/scope.ts';
 import { type KeySet, loadKeySet } from './domain/signing-keys/key-set.ts';
 import { createKeyRotation, type KeyRotation } from './domain/signing-keys/rotation.ts';
+import type { UsageRecorder } from './domain/usage/usage.ts';
+import { createUsage } from './domain/usage/usage-recorder.ts';
+import { createProviderKeyCheck } from './endpoints/api/check-provider-key.ts';
+import type { Product } from './endpoints/api/load-dialect.ts';
 import { createJobs } from './jobs/index.ts';
 import { createJobRunner, type JobRunner } from './jobs/runner.ts';
 import { type Cache, createCache } from './kit/cache.ts';
-import type { Clock } from './kit/clock.ts';
+import { type Clock, monotonicMs } from './kit/clock.ts';
 import { createDigester, type Digester } from './kit/digest.ts';
 import { newId } from './kit/ids.ts';
 import type { Log } from './kit/log.ts';
-import { createSealer, type Sealer } from './kit/seal.ts';
+import { createSealer, createWrappingRing, type Sealer } from './kit/seal.ts';
+import { createMemoryRateLimitStore } from './storage/memory/memory-rate-limit-store.ts';
+import { createMemoryThrottleStore } from './storage/memory/memory-throttle-store.ts';
 import type { Stores } from './storage/stores.ts';
 
 /** A bound on staleness, in milliseconds: what another process changed is seen within it even if its message is lost. */
-const CACHE_MS = 5000;
+export const CACHE_MS = 5000;
+/** Counters of a process while the shared ones are away. */
+const MAX_LOCAL_COUNTERS = 100_000;
 const CLIENT_CHANGED = 'client-changed';
 const RESOURCE_CHANGED = 'resource-changed';
 const KEYS_CHANGED = 'keys-changed';
+const CREDENTIALS_CHANGED = 'credentials-changed';
 
 /** Everything the server does, without a way in. The web server and the command line are built on it. */
 export interface Services {
@@ -50,36 +75,71 @@ export interface Services {
   findClient: (id: string) => Promise<Client | null>;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
   onKeysChanged: (handler: () => void) => void;
+  product: Product;
+  /** Every scope of the product's API. */
+  catalogue: readonly ScopeDefinition[];
+  keyFormat: KeyFormat;
+  keyDigests: KeyDigests;
+  importedDigests: ImportedDigests;
+  manageApiKeys: ManageApiKeys;
+  vault: Vault;
+  usage: UsageRecorder;
+  rateLimits: RateLimits;
+  announce: Announce;
+  /** Tags of credentials that changed somewhere, and when that was said (milliseconds since the epoch). */
+  onCredentialsChanged: (handler: (tags: readonly CredentialTag[], saidAtMs: number) => void) => void;
 }
+
+/** The outbound request that checks a provider key; replaced in tests. */
+export type Fetch = typeof fetch;
 
 export async function createServices({
   config,
   secrets,
-  stores,
+  product,
+  stores: given,
   log,
   clock,
+  fetch: outbound = fetch,
 }: {
   config: Config;
   secrets: Secrets;
+  product: Product;
   stores: Stores;
   log: Log;
   clock: Clock;
+  fetch?: Fetch;
 }): Promise<Services> {
+  const { messages } = given;
+  const announce: Announce = (...tags) =>
+    messages.publish(CREDENTIALS_CHANGED, JSON.stringify({ tags, at: clock.nowMs() }));
+  const stores: Stores = { ...given, tokens: announcingTokens(given.tokens, announce) };
+  const { dialect } = product;
+  const catalogue = [...dialect.scopes, ...BUILT_IN_SCOPES];
+  const api = apiOf(config, dialect, catalogue, clock);
+
   const sealer = createSealer(secrets.ring);
   const dataKeys = await loadDataKeys({ store: stores.dataKeys, sealer, clock });
   const digester = createDigester(dataKeys.digest);
   const audit = createAudit({ store: stores.audit, clock });
   const holder = newId(hostname());
-  const { messages } = stores;
 
-  const clients: Cache<Client> = createCache({ max: 10_000, ttlMs: CACHE_MS, load: (id) => stores.clients.find(id) });
+  const clients: Cache<Client> = createCache({ max: 10_000, ttlMs: CACHE_MS, load: findLiveClient });
   const resources: Cache<ResourceServer> = createCache({
     max: 1000,
     ttlMs: CACHE_MS,
-    load: (id) => stores.resources.find(id),
+    load: async (id) => (id === api.identifier ? api : stores.resources.find(id)),
   });
   messages.subscribe(CLIENT_CHANGED, (id) => clients.forget(id));
   messages.subscribe(RESOURCE_CHANGED, (id) => resources.forget(id));
+
+  /** A client that a user made ends with its owner. */
+  async function findLiveClient(id: string): Promise<Client | null> {
+    const client = await stores.clients.find(id);
+    if (!client || client.ownerId === null) return client;
+    const owner = await stores.accounts.find(client.ownerId);
+    return owner && owner.disabledAt === null ? client : null;
+  }
 
   const passwords = createPasswords(config.passwords);
   const manageClients = createManageClients({
@@ -101,6 +161,12 @@ export async function createServices({
     exclusively: createExclusively({ leases: stores.leases, holder, clock }),
     onChanged: () => messages.publish(KEYS_CHANGED, ''),
   });
+  const keyFormat = createKeyFormat({ environments: dialect.keys.environments, tagKey: digester });
+  const keyDigests = createKeyDigests({ peppers: await loadPeppers({ store: stores.dataKeys, sealer, clock }) });
+  const importedDigests = createImportedDigests({
+    digester,
+    hmacKey: secrets.importHmacKey === null ? null : Buffer.from(secrets.importHmacKey),
+  });
   // Before the key set is read: an empty database has no key yet.
   await rotation.run();
 
@@ -113,9 +179,22 @@ export async function createServices({
     digester,
     dataKeys,
     audit,
-    throttle: createThrottle({ store: stores.throttle, digester, clock }),
+    throttle: createThrottle({
+      store: stores.throttle,
+      fallback: createMemoryThrottleStore({ max: MAX_LOCAL_COUNTERS }),
+      digester,
+      clock,
+    }),
     passwords,
-    manageAccounts: createManageAccounts({ accounts: stores.accounts, tokens: stores.tokens, passwords, audit, clock }),
+    manageAccounts: createManageAccounts({
+      accounts: stores.accounts,
+      tokens: stores.tokens,
+      passwords,
+      audit,
+      announce,
+      clock,
+      userScopes: userScopes(catalogue),
+    }),
     manageClients,
     manageResources: createManageResources({
       resources: stores.resources,
@@ -135,6 +214,11 @@ export async function createServices({
         audit: stores.audit,
         graceSeconds: config.lifetimes.refreshGrace,
         auditRetentionSeconds: config.auditRetentionSeconds,
+        rateLimits: stores.rateLimits,
+        idempotentRequests: stores.idempotentRequests,
+        usage: stores.usage,
+        usageRetentionSeconds: config.usageRetentionSeconds,
+        warnExpiring: createWarnExpiring({ apiKeys: stores.apiKeys, audit, clock }),
       }),
       leases: stores.leases,
       holder,
@@ -144,5 +228,76 @@ export async function createServices({
     findClient: clients.find,
     findResource: resources.find,
     onKeysChanged: (handler) => messages.subscribe(KEYS_CHANGED, handler),
+    product,
+    catalogue,
+    keyFormat,
+    keyDigests,
+    importedDigests,
+    manageApiKeys: createManageApiKeys({
+      apiKeys: stores.apiKeys,
+      accounts: stores.accounts,
+      requests: stores.idempotentRequests,
+      format: keyFormat,
+      digests: keyDigests,
+      imported: importedDigests,
+      digester,
+      scopes: catalogue,
+      defaultScopes: dialect.keys.defaultScopes,
+      defaultLifetimeSeconds: config.apiKeyLifetimeSeconds,
+      leakPolicy: config.leakPolicy,
+      audit,
+      announce,
+      clock,
+    }),
+    vault: createVault({
+      store: stores.providerKeys,
+      ring: createWrappingRing(secrets.ring, PROVIDER_KEY_PURPOSE),
+      digester,
+      providers: product.providers ?? DEFAULT_PROVIDERS,
+      checkKey: createProviderKeyCheck({ enabled: config.checkProviderKeys, fetch: outbound }),
+      requests: stores.idempotentRequests,
+      audit,
+      clock,
+    }),
+    usage: createUsage({
+      store: stores.usage,
+      clock,
+      onError: (err) => log.warn({ err }, 'usage counts: not written yet, or more keys than memory has room for'),
+    }),
+    rateLimits: createRateLimits({
+      rules: product.limits ?? dialect.limits,
+      store: stores.rateLimits,
+      fallback: createMemoryRateLimitStore({ max: MAX_LOCAL_COUNTERS, nowMs: monotonicMs }),
+      processes: config.processes,
+      digester,
+      // SQL queues a burst where Redis answers at once; that is no outage.
+      budgetMs: config.redisUrl === null ? 500 : 50,
+      onFallback: (active, err) =>
+        log.warn({ err }, active ? 'rate limits are counted in this process alone' : 'rate limits are shared again'),
+    }),
+    announce,
+    onCredentialsChanged: (handler) =>
+      messages.subscribe(CREDENTIALS_CHANGED, (body) => {
+        const { tags, at } = JSON.parse(body) as { tags: CredentialTag[]; at: number };
+        handler(tags, at);
+      }),
+  };
+}
+
+/** Our own API as a resource server, for tokens that are meant for it: the scopes are those of the product. */
+function apiOf(
+  { issuer, lifetimes }: Config,
+  { title }: Product['dialect'],
+  catalogue: readonly ScopeDefinition[],
+  clock: Clock,
+): ResourceServer {
+  return {
+    identifier: issuer,
+    name: title,
+    scopes: catalogue.map(({ name, description }) => ({ name, description })),
+    accessTokenFormat: 'jwt',
+    accessTokenLifetimeSeconds: lifetimes.accessToken,
+    clientId: LOGIN_CLIENT_ID,
+    createdAt: clock.nowMs(),
   };
 }

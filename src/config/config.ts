@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { Env } from './env.ts';
-import { duration, flag, list, path, port } from './fields.ts';
+import { duration, durationOrNever, flag, list, path, port } from './fields.ts';
 import { unknownNames } from './names.ts';
 import { ConfigError } from './problems.ts';
 import { parseRange } from './proxies.ts';
@@ -72,6 +72,54 @@ export const SETTINGS = {
   GATEHOUSE_DEMO: flag
     .optional()
     .describe('Load the demonstration data at start. Default: on in development; refused in production.'),
+  GATEHOUSE_DIALECT: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, 'the name of a dialect: a-z, 0-9 and -')
+    .optional()
+    .describe(
+      'The published API this server answers as; see docs/dialects.md. Default: what gatehouse.config.ts says, else `gatehouse`.',
+    ),
+  GATEHOUSE_CONFIG: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The file that defines a dialect, providers or limits. Default: `gatehouse.config.ts`, where there is one.',
+    ),
+  GATEHOUSE_SIGN_UP: z
+    .enum(['open', 'closed'])
+    .optional()
+    .describe('Whether strangers may create accounts. Default: `open` in development, `closed` in production.'),
+  GATEHOUSE_LOGIN_TOKEN_LIFETIME: duration('15m', { min: 60, max: 3600 }).describe(
+    'Life of an access token of the JSON login.',
+  ),
+  GATEHOUSE_API_KEY_LIFETIME: durationOrNever('365d', { min: 86_400 }).describe(
+    'Life of an API key that is made without an expiry; `never` makes keys that stay until revoked.',
+  ),
+  GATEHOUSE_LEAK_POLICY: z
+    .enum(['revoke', 'suspend'])
+    .default('revoke')
+    .describe('What happens to an API key that is reported as leaked; a suspended one can be resumed by its owner.'),
+  GATEHOUSE_PROVIDER_KEY_CHECK: flag
+    .default(false)
+    .describe('Ask the provider whether a key is good when it is stored. Sends the key to the provider.'),
+  GATEHOUSE_USAGE_RETENTION: duration('400d', { min: 86_400 }).describe('How long usage counts are kept.'),
+  GATEHOUSE_PROCESSES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe(
+      'Processes that share the rate limits. While Redis is away each allows its share. Default: `WEB_CONCURRENCY`.',
+    ),
+  GATEHOUSE_CLIENT_CERTIFICATE_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/)
+    .optional()
+    .describe(
+      'Header in which a trusted proxy that ends TLS hands over the client certificate (RFC 9440, or URL-encoded PEM), for mutual-TLS clients.',
+    ),
   GATEHOUSE_PATH_AUTHORIZE: path.default('/oauth2/authorize').describe('Authorization endpoint.'),
   GATEHOUSE_PATH_TOKEN: path.default('/oauth2/token').describe('Token endpoint.'),
   GATEHOUSE_PATH_INTROSPECT: path.default('/oauth2/introspect').describe('Introspection endpoint.'),
@@ -142,6 +190,7 @@ export interface Lifetimes {
   code: number;
   idToken: number;
   accessToken: number;
+  loginToken: number;
   refreshIdle: number;
   refreshAbsolute: number;
   refreshGrace: number;
@@ -171,18 +220,28 @@ export interface Config {
   keys: { activeSeconds: number; publishedSeconds: number; retiredSeconds: number };
   passwords: { concurrency: number; queueLimit: number };
   auditRetentionSeconds: number;
+  usageRetentionSeconds: number;
   drainSeconds: number;
+  signUpOpen: boolean;
+  /** Null: API keys live until they are revoked. */
+  apiKeyLifetimeSeconds: number | null;
+  leakPolicy: 'revoke' | 'suspend';
+  checkProviderKeys: boolean;
+  /** Processes that share the rate limits. */
+  processes: number;
+  mtls: { header: string | null };
 }
 
 /** Names that belong to secrets.ts and so are not settings here. */
-const SECRET_NAMES = ['GATEHOUSE_SECRETS'];
+const SECRET_NAMES = ['GATEHOUSE_SECRETS', 'GATEHOUSE_IMPORT_HMAC_KEY'];
 
-/** Parses and cross-checks; throws ConfigError with every problem at once. The result is frozen and holds no secret. */
-export function parseConfig(env: Env): Config {
+/**
+ * Parses and cross-checks; throws ConfigError with every problem at once. The result is frozen and holds no secret.
+ * `defaults` are a dialect's, in place of ours; the environment has the last word.
+ */
+export function parseConfig(env: Env, defaults: Readonly<Record<string, string>> = {}): Config {
   const problems = unknownNames(env, [...Object.keys(SETTINGS), ...SECRET_NAMES]);
-  const given = Object.fromEntries(
-    Object.keys(SETTINGS).map((name) => [name, env[name] === '' ? undefined : env[name]]),
-  );
+  const given = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, env[name] || defaults[name]]));
   const result = Settings.safeParse(given, { error: inWords });
   const issues = result.error?.issues ?? [];
   problems.push(...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
@@ -233,6 +292,7 @@ export function parseConfig(env: Env): Config {
       code: settings.GATEHOUSE_CODE_LIFETIME,
       idToken: settings.GATEHOUSE_ID_TOKEN_LIFETIME,
       accessToken: settings.GATEHOUSE_ACCESS_TOKEN_LIFETIME,
+      loginToken: settings.GATEHOUSE_LOGIN_TOKEN_LIFETIME,
       refreshIdle: settings.GATEHOUSE_REFRESH_IDLE_LIFETIME,
       refreshAbsolute: settings.GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME,
       refreshGrace: settings.GATEHOUSE_REFRESH_GRACE,
@@ -247,7 +307,14 @@ export function parseConfig(env: Env): Config {
     },
     passwords: { concurrency: settings.GATEHOUSE_PASSWORD_CONCURRENCY, queueLimit: settings.GATEHOUSE_PASSWORD_QUEUE },
     auditRetentionSeconds: settings.GATEHOUSE_AUDIT_RETENTION,
+    usageRetentionSeconds: settings.GATEHOUSE_USAGE_RETENTION,
     drainSeconds: settings.GATEHOUSE_DRAIN,
+    signUpOpen: (settings.GATEHOUSE_SIGN_UP ?? (production ? 'closed' : 'open')) === 'open',
+    apiKeyLifetimeSeconds: settings.GATEHOUSE_API_KEY_LIFETIME,
+    leakPolicy: settings.GATEHOUSE_LEAK_POLICY,
+    checkProviderKeys: settings.GATEHOUSE_PROVIDER_KEY_CHECK,
+    processes: settings.GATEHOUSE_PROCESSES ?? settings.WEB_CONCURRENCY,
+    mtls: { header: settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER ?? null },
   } satisfies Config);
 }
 

@@ -21,6 +21,23 @@ export const duration = (byDefault: string, { min, max = 3650 * 86_400 }: { min:
     })
     .meta({ values: `duration, ${shortest(min)} to ${shortest(max)}` });
 
+/** A duration in seconds, or null for `never`. */
+export const durationOrNever = (byDefault: string, { min, max = 3650 * 86_400 }: { min: number; max?: number }) =>
+  z
+    .string()
+    .default(byDefault)
+    .transform((text, context) => {
+      if (text.trim() === 'never') return null;
+      const seconds = parseDuration(text);
+      if (seconds !== null && seconds >= min && seconds <= max) return seconds;
+      context.addIssue({
+        code: 'custom',
+        message: `use never or a duration such as ${byDefault}, from ${min}s to ${max}s`,
+      });
+      return z.NEVER;
+    })
+    .meta({ values: `duration, ${shortest(min)} to ${shortest(max)}, or never` });
+
 /** In the largest unit that divides it. */
 function shortest(seconds: number): string {
   const [unit, length] = Object.entries(UNITS).findLast(([, each]) => seconds >= each && seconds % each === 0) ?? [

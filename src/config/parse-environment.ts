@@ -4,11 +4,11 @@ import { ConfigError } from './problems.ts';
 import { secretProblems } from './secrets.ts';
 
 /** parseConfig for what also needs the secrets: throws ConfigError with the problems of both, before anything is opened. */
-export function parseEnvironment(env: Env): Config {
+export function parseEnvironment(env: Env, defaults: Readonly<Record<string, string>> = {}): Config {
   const problems = secretProblems(env, { production: env.NODE_ENV === 'production' });
   let config: Config;
   try {
-    config = parseConfig(env);
+    config = parseConfig(env, defaults);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError([...error.problems, ...problems]);

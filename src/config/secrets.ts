@@ -8,6 +8,8 @@ import { ConfigError } from './problems.ts';
 export interface Secrets {
   /** Key-encryption secrets; the first one seals, all of them open. */
   ring: readonly string[];
+  /** The HMAC key under which imported API keys were digested where they came from. */
+  importHmacKey: string | null;
 }
 
 const FILE = 'secrets.json';
@@ -24,9 +26,10 @@ export function loadSecrets(
   const problems = secretProblems(env, { production });
   if (problems.length > 0) throw new ConfigError(problems);
   const given = secretsOf(env);
-  if (given.length > 0) return { ring: given };
+  const importHmacKey = env.GATEHOUSE_IMPORT_HMAC_KEY || null;
+  if (given.length > 0) return { ring: given, importHmacKey };
   const file = join(dataDirectory, FILE);
-  if (existsSync(file)) return { ring: checked(readSecretsFile(file), file) };
+  if (existsSync(file)) return { ring: checked(readSecretsFile(file), file), importHmacKey };
   if (!databaseIsEmpty) {
     throw new ConfigError([
       `GATEHOUSE_SECRETS: the database holds sealed keys but there is no secret to open them; set it, or restore ${file}`,
@@ -39,10 +42,10 @@ export function loadSecrets(
   writeFileSync(draft, `${JSON.stringify({ secrets: ring }, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   try {
     linkSync(draft, file);
-    return { ring };
+    return { ring, importHmacKey };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return { ring: checked(readSecretsFile(file), file) };
+    return { ring: checked(readSecretsFile(file), file), importHmacKey };
   } finally {
     unlinkSync(draft);
   }

@@ -7,7 +7,7 @@ export function answerPreflight(ctx: Context, methods: string): void {
   if (origin !== '') {
     ctx.set('Access-Control-Allow-Origin', origin);
     ctx.set('Access-Control-Allow-Methods', methods);
-    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type');
+    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, DPoP');
     ctx.set('Access-Control-Max-Age', '3600');
   }
   ctx.status = 204;
@@ -20,6 +20,9 @@ export function allowOrigin(ctx: Context, allowedOrigins: readonly string[]): vo
   ctx.vary('Origin');
   if (allowedOrigins.includes(origin)) {
     ctx.set('Access-Control-Allow-Origin', origin);
-    ctx.set('Access-Control-Expose-Headers', 'WWW-Authenticate, Retry-After, X-Request-Id');
+    ctx.set(
+      'Access-Control-Expose-Headers',
+      'WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, DPoP-Nonce',
+    );
   }
 }

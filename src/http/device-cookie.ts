@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { newSecret } from '../../kit/ids.ts';
+import { newSecret } from '../kit/ids.ts';
 
 const YEAR_MS = 365 * 86_400_000;
 

@@ -14,6 +14,8 @@ export interface RequestFacts {
   addressGroup: string;
   /** Whether the caller's connection is encrypted, here or at a trusted proxy. */
   encrypted: boolean;
+  /** The request came by a trusted proxy: what it says of the original request can be believed. */
+  byProxy: boolean;
 }
 
 export const factsOf = (ctx: Context): RequestFacts => ctx.state.facts as RequestFacts;
@@ -55,6 +57,7 @@ export function requestContext({
       requestId: REQUEST_ID.test(given) ? given : newId('req'),
       ip,
       addressGroup: addressGroup(ip),
+      byProxy: trusted,
       encrypted:
         'encrypted' in ctx.req.socket ||
         (trusted && ctx.get('x-forwarded-proto').split(',').at(-1)?.trim() === 'https'),

@@ -10,12 +10,14 @@ export type Handler = (ctx: Context) => Promise<void> | void;
 export interface Route {
   name: string;
   methods: Readonly<Record<string, Handler>>;
+  /** Answers every other method, for a route that judges requests of any. */
+  anyMethod?: Handler;
   writeError: ErrorWriter;
 }
 
 /** Runs the handler of the method, or says which methods there are. */
 export async function dispatch(ctx: Context, route: Route): Promise<void> {
-  const handler = Object.hasOwn(route.methods, ctx.method) ? route.methods[ctx.method] : undefined;
+  const handler = Object.hasOwn(route.methods, ctx.method) ? route.methods[ctx.method] : route.anyMethod;
   if (!handler) {
     const allowed = Object.keys(route.methods).join(', ');
     throw new AppError('method_not_allowed', { public: `use ${allowed}`, headers: { Allow: allowed } });

@@ -42,7 +42,15 @@ export async function listen({
   for (const [index, host] of hosts.entries()) {
     const server = tls
       ? createTlsServer(
-          { ...TIMEOUTS, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile), minVersion: 'TLSv1.2' },
+          {
+            ...TIMEOUTS,
+            cert: readFileSync(tls.certFile),
+            key: readFileSync(tls.keyFile),
+            minVersion: 'TLSv1.2',
+            // Whoever has a certificate may show it, whoever signed it: only its thumbprint is used (RFC 8705 2.2).
+            requestCert: true,
+            rejectUnauthorized: false,
+          },
           polite,
         )
       : createServer(TIMEOUTS, polite);

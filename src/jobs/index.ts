@@ -1,7 +1,10 @@
 import type { AuditStore } from '../domain/audit/audit-store.ts';
+import type { IdempotentRequestStore } from '../domain/idempotency/idempotent-request.ts';
+import type { RateLimitStore } from '../domain/limits/rate-limit-store.ts';
 import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
 import type { KeyRotation } from '../domain/signing-keys/rotation.ts';
 import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
+import type { UsageStore } from '../domain/usage/usage-store.ts';
 import type { Clock } from '../kit/clock.ts';
 import { drainInBatches } from './purge.ts';
 import type { Job } from './runner.ts';
@@ -15,6 +18,11 @@ export function createJobs({
   clock,
   graceSeconds,
   auditRetentionSeconds,
+  rateLimits,
+  idempotentRequests,
+  usage,
+  usageRetentionSeconds,
+  warnExpiring,
 }: {
   tokens: DurableTokenStore;
   throttle: ThrottleStore;
@@ -23,6 +31,11 @@ export function createJobs({
   clock: Clock;
   graceSeconds: number;
   auditRetentionSeconds: number;
+  rateLimits: Pick<RateLimitStore, 'purge'>;
+  idempotentRequests: Pick<IdempotentRequestStore, 'purge'>;
+  usage: Pick<UsageStore, 'purge'>;
+  usageRetentionSeconds: number;
+  warnExpiring: (limit: number) => Promise<number>;
 }): Job[] {
   return [
     {
@@ -46,6 +59,18 @@ export function createJobs({
       intervalSeconds: 3600,
       run: () => drainInBatches((limit) => audit.purge(clock.nowMs() - auditRetentionSeconds * 1000, limit)),
     },
+    { name: 'purge-rate-limits', intervalSeconds: 300, run: () => drainInBatches((limit) => rateLimits.purge(limit)) },
+    {
+      name: 'purge-idempotent-requests',
+      intervalSeconds: 600,
+      run: () => drainInBatches((limit) => idempotentRequests.purge(clock.nowMs(), limit)),
+    },
+    {
+      name: 'purge-usage',
+      intervalSeconds: 3600,
+      run: () => drainInBatches((limit) => usage.purge(clock.nowMs() - usageRetentionSeconds * 1000, limit)),
+    },
+    { name: 'warn-expiring-api-keys', intervalSeconds: 3600, run: () => drainInBatches(warnExpiring) },
     { name: 'rotate-signing-keys', intervalSeconds: 10, run: () => rotation.run() },
   ];
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../kit/clock.ts';
 
 const BATCH = 500;
 
@@ -7,13 +8,13 @@ const BATCH = 500;
  * than half of the database's attention. At most ten minutes a turn.
  */
 export async function drainInBatches(deleteSome: (limit: number) => Promise<number>, batch = BATCH): Promise<number> {
-  const end = performance.now() + 600_000;
+  const end = monotonicMs() + 600_000;
   let total = 0;
   for (;;) {
-    const started = performance.now();
+    const started = monotonicMs();
     const done = await deleteSome(batch);
     total += done;
-    if (done < batch || performance.now() > end) return total;
-    await sleep(Math.max(5, performance.now() - started));
+    if (done < batch || monotonicMs() > end) return total;
+    await sleep(Math.max(5, monotonicMs() - started));
   }
 }

@@ -1,8 +1,7 @@
 import cluster from 'node:cluster';
 import { loadDemo } from '../../seeds/demo.ts';
-import { boot } from '../boot.ts';
+import { boot, configure } from '../boot.ts';
 import type { Env } from '../config/env.ts';
-import { parseEnvironment } from '../config/parse-environment.ts';
 import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { createLog } from '../kit/log.ts';
 import { onStop } from './stop.ts';
@@ -14,7 +13,7 @@ import { welcome } from './welcome.ts';
  * on. False when there is nothing to share and the caller should serve by itself.
  */
 export async function runCluster(env: Env): Promise<boolean> {
-  const config = parseEnvironment(env);
+  const { config } = await configure(env);
   if (config.workers === 1) return false;
   if (cluster.isWorker) {
     await runWeb(env, { inCluster: true });

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 
 /** Whoever signals a whole process group, or has npm in between, reaches a process more than once within moments. */
@@ -8,10 +9,10 @@ export function onStop(log: Log, stop: () => Promise<void>): void {
   let stoppingSince: number | null = null;
   const handle = (signal: NodeJS.Signals): void => {
     if (stoppingSince !== null) {
-      if (signal === 'SIGINT' && performance.now() - stoppingSince > REPEAT_MS) process.exit(1);
+      if (signal === 'SIGINT' && monotonicMs() - stoppingSince > REPEAT_MS) process.exit(1);
       return;
     }
-    stoppingSince = performance.now();
+    stoppingSince = monotonicMs();
     log.info({ signal }, 'stopping');
     stop().then(
       () => log.flush(() => process.exit(0)),

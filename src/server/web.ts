@@ -25,6 +25,7 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
     config.metrics.port !== null && !inCluster
       ? await listenMetrics(app.metrics.render, config.metrics.port, config.metrics.host)
       : null;
+  services.usage.start();
   if (config.jobs === 'inline') services.jobs.start();
   log.info({ issuer: config.issuer, port: config.port }, 'ready');
   if (!config.production && !inCluster) process.stdout.write(welcome(config));

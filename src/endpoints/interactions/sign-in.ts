@@ -1,12 +1,11 @@
 import type { Context } from 'koa';
-import type { SignIn } from '../../domain/accounts/sign-in.ts';
+import { createSignInAudit, type SignIn } from '../../domain/accounts/sign-in.ts';
 import type { RecordAudit } from '../../domain/audit/audit.ts';
+import type { createDeviceCookie } from '../../http/device-cookie.ts';
 import type { Renderer } from '../../http/render.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { sendPage } from '../../http/security-headers.ts';
-import { createExpiringSet } from '../../kit/cache.ts';
 import { AppError } from '../../kit/errors.ts';
-import type { createDeviceCookie } from './device-cookie.ts';
 import type { Interactions, Step } from './interaction.ts';
 
 /** The sign-in page. Unknown, wrong and disabled are one answer. */
@@ -25,7 +24,7 @@ export function createSignInPage({
   renderer: Renderer;
   basePath: string;
 }) {
-  const throttled = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+  const auditSignIn = createSignInAudit({ audit });
 
   function show(ctx: Context, step: Step, { email = '', error }: { email?: string; error?: string } = {}): void {
     const { uid, client, interaction, formTargets } = step;
@@ -48,24 +47,23 @@ export function createSignInPage({
     async submit(ctx: Context, uid: string): Promise<void> {
       const { step, fields } = await interactions.posted(ctx, uid);
       if (step.interaction.prompt.name !== 'login') throw new AppError('session_not_found');
-      const { ip, requestId, addressGroup } = factsOf(ctx);
+      const facts = factsOf(ctx);
       const [email, password] = [fields('email'), fields('password')];
-      const clientId = step.client.id;
 
-      const outcome = await signIn({ email, password, addressGroup, knownDevice: deviceCookie.read(ctx) });
+      const outcome = await signIn({
+        email,
+        password,
+        addressGroup: facts.addressGroup,
+        knownDevice: deviceCookie.read(ctx),
+      });
+      await auditSignIn(outcome, { ...facts, clientId: step.client.id });
       switch (outcome.kind) {
         case 'signed-in': {
           const { id: accountId } = outcome.account;
-          await audit('account.signed_in', { accountId, clientId, ip, requestId });
           deviceCookie.remember(ctx, accountId);
           return interactions.finish(ctx, step, { login: { accountId, amr: ['pwd'], ts: outcome.at } }, false);
         }
         case 'throttled':
-          // Once a minute for an address: strangers must not be able to fill the audit trail.
-          if (!throttled.has(addressGroup)) {
-            throttled.add(addressGroup);
-            await audit('account.sign_in_throttled', { clientId, ip, requestId });
-          }
           ctx.set('Retry-After', String(outcome.retryAfterSeconds));
           ctx.status = 429;
           return show(ctx, step, {
@@ -73,13 +71,6 @@ export function createSignInPage({
             error: `Too many attempts. Wait ${inWords(outcome.retryAfterSeconds)} and try again.`,
           });
         case 'refused':
-          await audit('account.sign_in_failed', {
-            accountId: outcome.accountId,
-            clientId,
-            ip,
-            requestId,
-            details: { reason: outcome.reason },
-          });
           ctx.status = 422;
           return show(ctx, step, {
             email,

@@ -1,5 +1,6 @@
 import { type JWTPayload, jwtVerify } from 'jose';
 import type { Client } from '../../domain/clients/client.ts';
+import { type Confirmation, toClaim } from '../../domain/credentials/confirmation.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
@@ -10,7 +11,13 @@ import { newSecret } from '../../kit/ids.ts';
 import type { TokenCodec } from './token-codec.ts';
 
 /** An access token for a client itself (RFC 6749 4.4): opaque and stored, or a JWT of RFC 9068 and not stored. */
-export type IssueClientToken = (grant: { client: Client; resource: ResourceServer; scope: string }) => Promise<string>;
+export type IssueClientToken = (grant: {
+  client: Client;
+  resource: ResourceServer;
+  scope: string;
+  /** What whoever uses it has to prove; null for a bearer token. */
+  confirmation: Confirmation | null;
+}) => Promise<string>;
 
 export function createClientTokenIssuer({
   issuer,
@@ -25,12 +32,14 @@ export function createClientTokenIssuer({
   codec: TokenCodec;
   clock: Clock;
 }): IssueClientToken {
-  return async ({ client, resource, scope }) => {
+  return async ({ client, resource, scope, confirmation }) => {
     const iat = clock.nowSeconds();
     const exp = iat + resource.accessTokenLifetimeSeconds;
     if (resource.accessTokenFormat === 'opaque') {
       const value = `gat_${newSecret()}`;
-      const payload = { kind: 'AccessToken', clientId: client.id, aud: resource.identifier, scope, iat, exp };
+      // The members of the confirmation stand beside the others, as the engine has them in its own tokens.
+      const bound = confirmation ? toClaim(confirmation) : {};
+      const payload = { kind: 'AccessToken', clientId: client.id, aud: resource.identifier, scope, iat, exp, ...bound };
       await tokens.insert(codec.encode('AccessToken', value, payload, resource.accessTokenLifetimeSeconds));
       return value;
     }
@@ -43,6 +52,7 @@ export function createClientTokenIssuer({
       iat,
       exp,
       jti: newSecret(),
+      ...(confirmation ? { cnf: toClaim(confirmation) } : {}),
     });
   };
 }

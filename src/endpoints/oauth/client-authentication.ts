@@ -19,7 +19,7 @@ import { type Parameters, required, single } from '../../http/parameters.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
-import type { Digester } from '../../kit/digest.ts';
+import { constantTimeEqual, type Digester } from '../../kit/digest.ts';
 import { AppError } from '../../kit/errors.ts';
 
 /** Guessing a secret from one address: only wrong secrets count, so a busy client is never slowed. */
@@ -42,8 +42,11 @@ type Presented =
   | { method: 'private_key_jwt'; clientId: string; assertion: string }
   | { method: 'none'; clientId: string };
 
-/** Identifies the client of a request by exactly its registered method, or throws invalid_client / invalid_request. */
-export type AuthenticateClient = (ctx: Context, parameters: Parameters) => Promise<Client>;
+/**
+ * Identifies the client of a request by exactly its registered method, or throws invalid_client / invalid_request.
+ * `authorization` is the Authorization header, or what stands in its place.
+ */
+export type AuthenticateClient = (ctx: Context, parameters: Parameters, authorization?: string) => Promise<Client>;
 
 export function createClientAuthentication({
   issuer,
@@ -53,6 +56,7 @@ export function createClientAuthentication({
   throttle,
   audit,
   clock,
+  certificateOf,
 }: {
   issuer: string;
   findClient: (id: string) => Promise<Client | null>;
@@ -61,6 +65,8 @@ export function createClientAuthentication({
   throttle: Throttle;
   audit: RecordAudit;
   clock: Clock;
+  /** The thumbprint of the client certificate that came with the request. */
+  certificateOf: (ctx: Context) => string | null;
 }): AuthenticateClient {
   // Which client and address failed lately in this process; the shared counter is asked only for these.
   const failing = createExpiringSet({ max: 10_000, ttlMs: CLIENT_FAILURES.windowSeconds * 1000 });
@@ -68,7 +74,11 @@ export function createClientAuthentication({
   // A failure repeated within a minute is one event in the audit trail: strangers must not be able to fill it.
   const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
 
-  async function proves(client: Client, presented: Presented): Promise<string | null> {
+  async function proves(ctx: Context, client: Client, presented: Presented): Promise<string | null> {
+    // RFC 8705 2: such a client sends its id and nothing else; the rest is in the handshake.
+    if (client.authMethod === 'self_signed_tls_client_auth' && presented.method === 'none') {
+      return certificateProblem(client, certificateOf(ctx));
+    }
     if (presented.method !== client.authMethod) return `used ${presented.method}, registered ${client.authMethod}`;
     switch (presented.method) {
       case 'none':
@@ -113,8 +123,8 @@ export function createClientAuthentication({
     return fresh ? null : 'assertion: jti was used before';
   }
 
-  return async (ctx, parameters) => {
-    const presented = presentedCredentials(ctx, parameters);
+  return async (ctx, parameters, authorization = ctx.get('authorization')) => {
+    const presented = presentedCredentials(authorization, parameters);
     const facts = factsOf(ctx);
     const refused = (reason: string): AppError =>
       new AppError('invalid_client', {
@@ -122,7 +132,7 @@ export function createClientAuthentication({
         internal: reason,
         // RFC 6749 5.2: only a client that used the Authorization header is told the scheme.
         headers:
-          ctx.get('authorization') === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
+          authorization === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
       });
 
     // Nothing is counted or remembered for clients that do not exist: their names are for anyone to make up.
@@ -142,7 +152,7 @@ export function createClientAuthentication({
         });
       }
     }
-    const problem = await proves(client, presented);
+    const problem = await proves(ctx, client, presented);
     if (problem === null) {
       if (guess && failing.delete(counter)) await throttle.forgive(CLIENT_FAILURES, counter);
       return client;
@@ -159,6 +169,13 @@ export function createClientAuthentication({
     }
     throw refused(`client ${client.id}: ${problem}`);
   };
+}
+
+/** RFC 8705 2.2. Compares against each registered certificate whatever the first one says. */
+function certificateProblem(client: Client, thumbprint: string | null): string | null {
+  if (thumbprint === null) return 'no client certificate';
+  const matching = client.certificateThumbprints.filter((registered) => constantTimeEqual(registered, thumbprint));
+  return matching.length > 0 ? null : 'the certificate is not registered';
 }
 
 /** Imported keys by registered key and algorithm. Only successes are kept: the algorithm comes from an unverified header. */
@@ -218,8 +235,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** What the request presents, without judging it. Exactly one method may be used (RFC 6749 2.3). */
-function presentedCredentials(ctx: Context, parameters: Parameters): Presented {
-  const authorization = ctx.get('authorization');
+function presentedCredentials(authorization: string, parameters: Parameters): Presented {
   const secret = single(parameters, 'client_secret');
   const assertion = single(parameters, 'client_assertion');
   const named = single(parameters, 'client_id');

@@ -11,11 +11,13 @@ const cache = new WeakMap<Client, AdapterPayload>();
 export function toEngineMetadata(client: Client): AdapterPayload {
   const known = cache.get(client);
   if (known) return known;
+  // The engine would ask for the whole certificates; we keep their thumbprints.
+  const byTls = client.authMethod === 'self_signed_tls_client_auth';
   const metadata: Record<string, unknown> = {
     client_id: client.id,
     client_name: client.name,
     application_type: client.applicationType,
-    token_endpoint_auth_method: client.authMethod,
+    token_endpoint_auth_method: byTls ? 'client_secret_basic' : client.authMethod,
     grant_types: [...client.grantTypes],
     response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
     redirect_uris: [...client.redirectUris],
@@ -25,7 +27,9 @@ export function toEngineMetadata(client: Client): AdapterPayload {
     scope: client.scopes.filter((scope) => scope in OPENID_SCOPES).join(' ') || 'openid',
     require_pkce: client.requirePkce,
     allowed_origins: [...client.allowedOrigins],
-    ...(client.authMethod.startsWith('client_secret') ? { client_secret: 'checked-by-the-token-endpoint' } : {}),
+    ...(byTls || client.authMethod.startsWith('client_secret')
+      ? { client_secret: 'checked-by-the-token-endpoint' }
+      : {}),
     ...(client.authMethod === 'private_key_jwt' ? { jwks: { keys: [...client.jwks] } } : {}),
   };
   cache.set(client, metadata as AdapterPayload);

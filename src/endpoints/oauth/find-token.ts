@@ -1,4 +1,5 @@
 import type { Client } from '../../domain/clients/client.ts';
+import { type Confirmation, confirmationOf } from '../../domain/credentials/confirmation.ts';
 import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
@@ -19,6 +20,8 @@ export interface FoundToken {
   grantId: string | undefined;
   /** A refresh token that was rotated: no longer good for anything but to name its grant. */
   used: boolean;
+  /** What its sender has to prove; null for a bearer token. */
+  confirmation: Confirmation | null;
   /** How to revoke it. */
   stored: { kind: TokenKind; id: string } | { revokedTokenId: string };
 }
@@ -59,6 +62,7 @@ export function createFindToken({
       jti: undefined,
       grantId: payload.grantId,
       used: record.consumedAt !== null,
+      confirmation: 'jkt' in payload || 'x5t#S256' in payload ? confirmationOf(payload) : null,
       stored: { kind: record.kind, id: record.id },
     };
   }
@@ -79,7 +83,7 @@ export function createFindToken({
   async function findJwt(value: string): Promise<FoundToken | null> {
     const claims = await verifyAccessToken(value);
     if (!claims) return null;
-    const { sub = '', jti = '', scope, aud, iat, exp = 0, client_id: clientId, gid } = claims;
+    const { sub = '', jti = '', scope, aud, iat, exp = 0, client_id: clientId, gid, cnf } = claims;
     const revokedTokenId = codec.keyOf('RevokedToken', jti);
     const grantKey = typeof gid === 'string' ? codec.keyOf('Grant', gid) : null;
     const found = await tokens.findMany([
@@ -99,6 +103,7 @@ export function createFindToken({
       jti,
       grantId: gid as string | undefined,
       used: false,
+      confirmation: confirmationOf(cnf),
       stored: { revokedTokenId },
     };
   }

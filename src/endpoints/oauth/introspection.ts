@@ -1,10 +1,11 @@
 import type { Context } from 'koa';
 import { isPublicClient } from '../../domain/clients/client.ts';
+import { toClaim } from '../../domain/credentials/confirmation.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import { readParameters, required } from '../../http/parameters.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { AuthenticateClient } from './client-authentication.ts';
-import type { FindToken } from './find-token.ts';
+import type { FindToken, FoundToken } from './find-token.ts';
 
 /**
  * RFC 7662, for opaque and JWT access tokens and refresh tokens. Only the resource server that is the audience, or the client
@@ -44,7 +45,11 @@ export function createIntrospection({
       exp: token.expiresAt,
       iat: token.issuedAt,
       jti: token.jti,
-      token_type: token.use === 'access_token' ? 'Bearer' : undefined,
+      token_type: token.use === 'access_token' ? tokenType(token) : undefined,
+      cnf: token.confirmation ? toClaim(token.confirmation) : undefined,
     };
   };
 }
+
+/** RFC 9449 6.2. A token that is bound to a certificate is sent as Bearer (RFC 8705 3). */
+const tokenType = ({ confirmation }: FoundToken): string => (confirmation?.jkt === undefined ? 'Bearer' : 'DPoP');

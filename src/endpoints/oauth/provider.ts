@@ -32,6 +32,8 @@ export interface EnginePages {
 
 const DAY = 86_400;
 
+export const sessionCookieName = (secure: boolean): string => (secure ? '__Host-gatehouse_session' : 'gatehouse_session');
+
 /** The engine, wholly configured. Every option that differs from its default says why. */
 export function createProvider(options: ProviderOptions): Provider {
   const { issuer, paths, lifetimes, clock, pages } = options;
@@ -156,7 +158,7 @@ export function createProvider(options: ProviderOptions): Provider {
     cookies: {
       keys: options.cookieKeys as never,
       names: {
-        session: secure ? '__Host-gatehouse_session' : 'gatehouse_session',
+        session: sessionCookieName(secure),
         // Scoped to the path of one interaction, which the __Host- prefix forbids.
         interaction: secure ? '__Secure-gatehouse_interaction' : 'gatehouse_interaction',
         resume: secure ? '__Secure-gatehouse_resume' : 'gatehouse_resume',

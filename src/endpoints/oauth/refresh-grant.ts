@@ -3,13 +3,13 @@ import { errors } from 'oidc-provider';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
 import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { Client } from '../../domain/clients/client.ts';
+import { createReceipts } from '../../domain/tokens/receipt.ts';
 import type { TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
 import { type Parameters, required, single } from '../../http/parameters.ts';
 import { factsOf } from '../../http/request-context.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
-import { createSealer } from '../../kit/seal.ts';
 import type { RunEngineGrant } from './code-grant.ts';
 import { fromEngineError } from './engine-errors.ts';
 import type { TokenCodec } from './token-codec.ts';
@@ -40,10 +40,12 @@ export function createRefreshGrant({
   accounts: Pick<AccountStore, 'find'>;
   audit: RecordAudit;
   clock: Clock;
-  /** A key of the process for a used token's receipt: derived from the token, so the database alone cannot open it. */
+  /** See `createReceipts`. */
   receiptKey: (token: string) => string;
   graceSeconds: number;
 }): Grant {
+  const receipts = createReceipts<TokenResponse>({ receiptKey });
+
   async function endGrant(ctx: Context, { grantId, accountId, clientId }: TokenRecord): Promise<AppError> {
     if (grantId !== null) await tokens.removeByGrant(grantId, codec.keyOf('Grant', grantId));
     const { ip, requestId } = factsOf(ctx);
@@ -69,7 +71,7 @@ export function createRefreshGrant({
     ]);
     if (!grant || !account || account.disabledAt !== null) throw refused('the grant or account ended');
     refuseAsIfUnused(codec.decode(record), request);
-    const kept = openReceipt(value, receipt, request.context);
+    const kept = receipts.open(value, request.context, receipt);
     if (!kept) throw refused('a retry with another scope or resource');
     const { ip, requestId, addressGroup } = factsOf(ctx);
     if (kept.addressGroup !== addressGroup) {
@@ -82,18 +84,6 @@ export function createRefreshGrant({
       });
     }
     return kept.response;
-  }
-
-  function openReceipt(value: string, receipt: string, context: string): Receipt | null {
-    try {
-      return JSON.parse(
-        createSealer([receiptKey(value)])
-          .open(receipt, context)
-          .toString(),
-      ) as Receipt;
-    } catch {
-      return null;
-    }
   }
 
   return async ({ ctx, client, parameters }) => {
@@ -111,21 +101,14 @@ export function createRefreshGrant({
     const params = { ...grantParameters(parameters), ...scopeLeft(codec.decode(record), client, request) };
     await runEngine(ctx, 'refresh_token', params, client.id);
     const response = ctx.body as TokenResponse;
-    const kept: Receipt = { response, addressGroup: factsOf(ctx).addressGroup };
-    const receipt =
-      graceSeconds > 0 ? createSealer([receiptKey(value)]).seal(JSON.stringify(kept), request.context) : undefined;
+    const { addressGroup } = factsOf(ctx);
+    const receipt = graceSeconds > 0 ? receipts.seal(value, request.context, { response, addressGroup }) : undefined;
     if (await tokens.commit(toCommit(unit, clock.nowMs(), receipt))) return response;
     // Somebody else was faster: the successor minted here was never stored, theirs is the answer.
     const winner = await tokens.find('RefreshToken', id);
     if (!winner) throw refused('the grant ended meanwhile');
     return replay(ctx, winner, value, request);
   };
-}
-
-interface Receipt {
-  response: TokenResponse;
-  /** Where the first use came from. */
-  addressGroup: string;
 }
 
 interface RefreshRequest {

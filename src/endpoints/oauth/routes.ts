@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Paths } from '../../config/config.ts';
+import { PROOF_ALGORITHMS } from '../../domain/credentials/proof/proof-key.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { answerPreflight } from '../../http/cors.ts';
 import { writeOAuthError } from '../../http/errors.ts';
@@ -12,6 +13,12 @@ import type { Engine } from './engine.ts';
 /** How long verifiers and clients may keep the key set and the metadata, in seconds. */
 const PUBLIC_CACHE_SECONDS = 300;
 
+interface Metadata {
+  token_endpoint_auth_methods_supported?: string[];
+  dpop_signing_alg_values_supported?: readonly string[];
+  tls_client_certificate_bound_access_tokens?: boolean;
+}
+
 /** Every OAuth path and who answers it. What is not listed here cannot reach the engine, whatever its own router thinks. */
 export function oauthRoutes({
   paths,
@@ -20,6 +27,7 @@ export function oauthRoutes({
   token,
   introspect,
   revoke,
+  clientCertificates,
   writePage,
 }: {
   paths: Paths;
@@ -28,6 +36,8 @@ export function oauthRoutes({
   token: Handler;
   introspect: Handler;
   revoke: Handler;
+  /** Whether the certificates of clients reach us: by TLS of our own or in a proxy's header. */
+  clientCertificates: boolean;
   writePage: ErrorWriter;
 }): (path: string) => Route | null {
   const userinfo: Handler = async (ctx) => {
@@ -59,10 +69,19 @@ export function oauthRoutes({
     else ctx.body = body;
   };
 
+  /** What the engine does not know of: proofs of possession are ours (RFC 9449 5.1, RFC 8705 3.3). */
+  function addProofs(metadata: Metadata): void {
+    metadata.dpop_signing_alg_values_supported = PROOF_ALGORITHMS;
+    if (!clientCertificates) return;
+    metadata.tls_client_certificate_bound_access_tokens = true;
+    metadata.token_endpoint_auth_methods_supported?.push('self_signed_tls_client_auth');
+  }
+
   const discovery: Handler = async (ctx) => {
     // The engine knows one path; RFC 8414 inserts the issuer's path, OpenID Connect appends to it.
     ctx.path = '/.well-known/openid-configuration';
     await engine.handle(ctx);
+    addProofs(ctx.body as Metadata);
     publicly(ctx);
   };
 

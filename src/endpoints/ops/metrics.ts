@@ -5,6 +5,8 @@ export interface Metrics {
   observe(sample: { method: string; route: string; status: number; seconds: number }): void;
   /** Text in the Prometheus exposition format. */
   render(): Promise<{ type: string; body: string }>;
+  /** A change of a credential took so long to get here. */
+  observeRevocationLag(seconds: number): void;
   registry: Registry;
 }
 
@@ -25,6 +27,12 @@ export function createMetrics({
     help: 'Requests by route and status',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers,
+  });
+  const revocationLag = new Histogram({
+    name: 'gatehouse_revocation_lag_seconds',
+    help: 'From the end of a credential, or any other change of it, to the moment this process knew',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5],
     registers,
   });
   new Gauge({
@@ -55,6 +63,7 @@ export function createMetrics({
 
   return {
     registry,
+    observeRevocationLag: (seconds) => revocationLag.observe(Math.max(0, seconds)),
     observe({ method, route, status, seconds }) {
       // Label values come from us, never from the request: a stranger could fill the memory with made-up methods.
       requests.observe({ method: METHODS.has(method) ? method : 'other', route, status }, seconds);

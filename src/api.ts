@@ -1,0 +1,239 @@
+import type { Context } from 'koa';
+import type { Account } from './domain/accounts/account.ts';
+import type { SignIn } from './domain/accounts/sign-in.ts';
+import { refreshDigest } from './domain/api-keys/key-digests.ts';
+import type { Client } from './domain/clients/client.ts';
+import { createJwtVerifier } from './domain/credentials/access-token-verifier.ts';
+import { createApiKeyResolver } from './domain/credentials/api-key-resolver.ts';
+import { createCredentialResolver, looksLikeToken } from './domain/credentials/resolve.ts';
+import { createTokenResolver, type FoundAccessToken, type FoundSession } from './domain/credentials/token-resolver.ts';
+import { createLogin } from './domain/login/create-login.ts';
+import { scopesOfAccount, stillHeld } from './domain/scopes/scope.ts';
+import { createUsageReports } from './domain/usage/usage-reports.ts';
+import { createApi } from './endpoints/api/create-api.ts';
+import canonical from './endpoints/api/dialects/gatehouse.ts';
+import { createExposed } from './endpoints/api/exposed.ts';
+import { createForwardAuth } from './endpoints/api/forward-auth.ts';
+import { type CheckBinding, createGuard } from './endpoints/api/guard.ts';
+import { createAccountHandlers } from './endpoints/api/handlers/account.ts';
+import { createApiKeyHandlers } from './endpoints/api/handlers/api-keys.ts';
+import { createClientHandlers } from './endpoints/api/handlers/clients.ts';
+import { createProviderKeyHandlers } from './endpoints/api/handlers/provider-keys.ts';
+import { createSignInHandlers } from './endpoints/api/handlers/sign-in.ts';
+import { createUsageHandler } from './endpoints/api/handlers/usage.ts';
+import { createVerifyHandler } from './endpoints/api/handlers/verify.ts';
+import { createLoginCookies } from './endpoints/api/login-cookies.ts';
+import { createReadPresented } from './endpoints/api/presented.ts';
+import { createUseProviderKey } from './endpoints/api/use-provider-key.ts';
+import type { createDeviceCookie } from './http/device-cookie.ts';
+import type { Route } from './http/routes.ts';
+import { createTaggedCache } from './kit/tagged-cache.ts';
+import { CACHE_MS, type Services } from './services.ts';
+
+/** The JSON API, and what the rest of the server needs of it. */
+export interface Api {
+  route(path: string): Route | null;
+  resolver: ReturnType<typeof createCredentialResolver>;
+}
+
+/** Wires the JSON API, verify and forward-auth; the part of app.ts that is not OAuth. */
+export function createJsonApi({
+  services,
+  signIn,
+  deviceCookie,
+  receiptKey,
+  sessionCookie,
+  findAccessToken,
+  findSession,
+  loginSessionKey,
+  authenticateCaller,
+  checkBinding,
+  thumbprintOf,
+  observeRevocationLag,
+}: {
+  services: Services;
+  signIn: SignIn;
+  deviceCookie: ReturnType<typeof createDeviceCookie>;
+  receiptKey: (token: string) => string;
+  /** The cookie of the sign-in pages. */
+  sessionCookie: string;
+  findAccessToken: (text: string) => Promise<FoundAccessToken | null>;
+  findSession: (value: string) => Promise<FoundSession | null>;
+  /** Under which a session of the JSON login is stored. */
+  loginSessionKey: (sessionId: string) => string;
+  authenticateCaller: (ctx: Context) => Promise<{ client: Client; scopes: readonly string[] }>;
+  checkBinding: CheckBinding;
+  thumbprintOf: (ctx: Context) => string | null;
+  observeRevocationLag: (seconds: number) => void;
+}): Api {
+  const { config, stores, clock, audit, catalogue, keyFormat, keyDigests, product, manageApiKeys, vault, usage } =
+    services;
+  const { issuer, lifetimes } = config;
+  const { dialect } = product;
+  const { origin, protocol } = new URL(issuer);
+  const scopesOf = ({ scopes }: Account): string[] => scopesOfAccount(scopes, catalogue);
+  const heldScopes = (granted: readonly string[], { scopes }: Account) => stillHeld(granted, scopes, catalogue);
+
+  const accounts = createTaggedCache<Account>({
+    max: 100_000,
+    ttlMs: CACHE_MS,
+    tagsOf: ({ id }) => [`account:${id}`],
+    clock,
+  });
+  const resolver = createCredentialResolver({
+    apiKeys: createApiKeyResolver({
+      apiKeys: stores.apiKeys,
+      format: keyFormat,
+      digests: keyDigests,
+      importedDigests: services.importedDigests.importedDigestsOf,
+      heldScopes,
+      cacheMs: CACHE_MS,
+      clock,
+      onOutdatedDigest(key, text) {
+        const refreshed = refreshDigest(keyDigests, key, text);
+        // Best effort: the next use tries again.
+        if (refreshed)
+          stores.apiKeys.update(refreshed).then(
+            () => services.announce(`key:${key.id}`),
+            () => undefined,
+          );
+      },
+    }),
+    tokens: createTokenResolver({
+      verifyJwt: createJwtVerifier({ issuer, keySet: services.keySet, clock }),
+      findAccessToken,
+      findSession,
+      async loginSessionLives(sessionId) {
+        const record = await stores.tokens.find('LoginSession', loginSessionKey(sessionId));
+        return record !== null && (record.expiresAt === null || record.expiresAt > clock.nowSeconds());
+      },
+      findAccount: async (id) => (await accounts.find(id, () => stores.accounts.find(id)))?.value ?? null,
+      heldScopes,
+      allScopes: scopesOf,
+      cacheMs: CACHE_MS,
+      clock,
+    }),
+  });
+  services.onCredentialsChanged((tags, saidAtMs) => {
+    for (const tag of tags) {
+      accounts.forget(tag);
+      resolver.forget(tag);
+    }
+    observeRevocationLag((clock.nowMs() - saidAtMs) / 1000);
+  });
+
+  const guard = createGuard({
+    resolver,
+    checkBinding,
+    rateLimits: services.rateLimits,
+    usage,
+    audit,
+    catalogue,
+    usualEnvironment: Object.keys(dialect.keys.environments)[0] ?? '',
+    revocationBoundMs: CACHE_MS,
+    realm: issuer,
+    resourceMetadataUrl: `${issuer}/.well-known/oauth-protected-resource`,
+    clock,
+  });
+  const cookies = createLoginCookies({ secure: protocol === 'https:', origin, clock });
+  const readPresented = createReadPresented({
+    places: dialect.credentials,
+    cookies: { login: cookies.names.access, session: sessionCookie },
+    origin,
+    isOurs: (text) => keyFormat.looksLikeKey(text) || looksLikeToken(text),
+  });
+  const exposed = createExposed({ format: keyFormat, audit });
+  const login = createLogin({
+    signIn,
+    manageAccounts: services.manageAccounts,
+    accounts: stores.accounts,
+    tokens: stores.tokens,
+    keySet: services.keySet,
+    digester: services.digester,
+    receiptKey,
+    announce: services.announce,
+    audit,
+    clock,
+    throttle: services.throttle,
+    issuer,
+    audience: issuer,
+    scopesOf,
+    lifetimes: {
+      accessToken: lifetimes.loginToken,
+      sessionIdle: lifetimes.refreshIdle,
+      sessionAbsolute: lifetimes.refreshAbsolute,
+      refreshGrace: lifetimes.refreshGrace,
+    },
+    signUpOpen: config.signUpOpen,
+  });
+  const useProviderKey = createUseProviderKey({
+    vault,
+    guard,
+    authenticateCaller,
+    findResource: services.findResource,
+    thumbprintOf,
+  });
+
+  const api = createApi({
+    dialects: dialect === canonical ? [canonical] : [dialect, canonical],
+    guard,
+    readPresented,
+    authenticateResourceServer: useProviderKey.requireResourceServer,
+    exposed,
+    audience: issuer,
+    thumbprintOf,
+    clock,
+    handlers: {
+      ...createSignInHandlers({
+        login,
+        manageApiKeys,
+        cookies,
+        deviceCookie,
+        keyAtSignUp: dialect.keys.atSignUp,
+        clock,
+      }),
+      ...createAccountHandlers({ accounts: stores.accounts, login, deviceCookie }),
+      ...createVerifyHandler({
+        guard,
+        legacyRateLimitHeaders: dialect.legacyRateLimitHeaders ?? false,
+        thumbprintOf,
+        clock,
+      }),
+      ...createApiKeyHandlers({ manageApiKeys, catalogue, clock }),
+      ...createProviderKeyHandlers({ vault, use: useProviderKey }),
+      ...createUsageHandler({
+        reports: createUsageReports({ store: stores.usage, environments: dialect.keys.environments }),
+        apiKeys: stores.apiKeys,
+        clock,
+      }),
+      ...createClientHandlers({
+        clients: stores.clients,
+        manageClients: services.manageClients,
+        accounts: stores.accounts,
+        scopesOf,
+        defaultScopes: dialect.keys.defaultScopes,
+        resource: issuer,
+      }),
+    },
+  });
+  const forwardAuth = createForwardAuth({
+    dialect,
+    guard,
+    readPresented,
+    exposed,
+    async providerAuthorization(ctx, { principal, provider: name, providerKey }) {
+      const { provider, value, source } = await useProviderKey.forPrincipal(ctx, principal, {
+        provider: name,
+        ...(providerKey === null ? {} : { providerKey }),
+      });
+      return { authorization: `${provider.scheme || 'Bearer '}${value}`, key: value, source };
+    },
+    thumbprintOf,
+    clock,
+  });
+
+  return {
+    resolver,
+    route: (path) => (path === '/forward-auth' ? forwardAuth : api(path)),
+  };
+}

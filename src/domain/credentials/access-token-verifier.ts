@@ -1,0 +1,62 @@
+import { errors, type JWTPayload, jwtVerify } from 'jose';
+import type { Clock } from '../../kit/clock.ts';
+import type { LoadedSigningKey } from '../signing-keys/key-material.ts';
+import type { KeySet } from '../signing-keys/key-set.ts';
+
+/** A JWT access token of this server (RFC 9068), of the OAuth endpoints or of the JSON login. */
+export type VerifiedJwt =
+  | { kind: 'valid'; claims: JWTPayload }
+  /** Made by us, and over. */
+  | { kind: 'expired' }
+  | { kind: 'invalid' };
+
+export type VerifyJwt = (token: string) => Promise<VerifiedJwt>;
+
+const UNKNOWN_KID_MS = 1000;
+const INVALID: VerifiedJwt = { kind: 'invalid' };
+
+export function createJwtVerifier({
+  issuer,
+  keySet,
+  clock,
+}: {
+  issuer: string;
+  keySet: KeySet;
+  clock: Clock;
+}): VerifyJwt {
+  let lookedAtMs = 0;
+
+  /** Asks the store for an unknown key, once a second at most: anyone can make up a kid. */
+  async function lookAgain(kid: string): Promise<LoadedSigningKey | undefined> {
+    if (clock.nowMs() - lookedAtMs < UNKNOWN_KID_MS) return undefined;
+    lookedAtMs = clock.nowMs();
+    await keySet.refresh();
+    return keySet.byKid(kid);
+  }
+
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(
+        token,
+        async ({ kid, alg }) => {
+          if (kid === undefined) throw new Error('kid is missing');
+          // Another process may have rotated just now.
+          const key = keySet.byKid(kid) ?? (await lookAgain(kid));
+          if (!key || key.algorithm !== alg) throw new Error('unknown key');
+          return key.publicKey;
+        },
+        {
+          issuer,
+          typ: 'at+jwt',
+          algorithms: ['ES256', 'RS256'],
+          requiredClaims: ['exp', 'jti', 'sub', 'aud', 'client_id'],
+          currentDate: new Date(clock.nowMs()),
+        },
+      );
+      return { kind: 'valid', claims: payload };
+    } catch (error) {
+      // jose looks at the times last, when the signature and every other claim was found right.
+      return error instanceof errors.JWTExpired ? { kind: 'expired' } : INVALID;
+    }
+  };
+}

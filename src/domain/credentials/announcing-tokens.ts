@@ -1,0 +1,36 @@
+import type { DurableTokenStore } from '../tokens/token-store.ts';
+import type { Announce } from './announce.ts';
+
+/** Kinds that stand behind a credential which the verifier may remember. */
+const REMEMBERED = new Set<string>(['AccessToken', 'Session']);
+
+/** The token store, telling every process what it ends, whoever ends it: nobody who revokes can forget to say so. */
+export function announcingTokens(tokens: DurableTokenStore, announce: Announce): DurableTokenStore {
+  return {
+    ...tokens,
+    async insert(record) {
+      const inserted = await tokens.insert(record);
+      if (inserted && record.kind === 'RevokedToken') await announce(`token:${record.id}`);
+      return inserted;
+    },
+    async remove(kind, id) {
+      const removed = await tokens.remove(kind, id);
+      if (removed && REMEMBERED.has(kind)) await announce(`token:${id}`);
+      return removed;
+    },
+    async removeByGrant(grantId, grantKey) {
+      await tokens.removeByGrant(grantId, grantKey);
+      await announce(`grant:${grantId}`);
+    },
+    async removeByAccount(accountId) {
+      const grants = await tokens.removeByAccount(accountId);
+      await announce(`account:${accountId}`);
+      return grants;
+    },
+    async removeByClient(clientId) {
+      const grants = await tokens.removeByClient(clientId);
+      await announce(`client:${clientId}`);
+      return grants;
+    },
+  };
+}

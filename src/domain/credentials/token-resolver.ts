@@ -1,0 +1,234 @@
+import { createBudget } from '../../kit/budget.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { sha256 } from '../../kit/digest.ts';
+import { AppError } from '../../kit/errors.ts';
+import { createTaggedCache } from '../../kit/tagged-cache.ts';
+import { type Account, signInCounts } from '../accounts/account.ts';
+import { LOGIN_CLIENT_ID } from '../login/login-session.ts';
+import type { VerifyJwt } from './access-token-verifier.ts';
+import type { CredentialTag } from './announce.ts';
+import type { CredentialMethod, Principal, RefusalReason, Resolution } from './principal.ts';
+
+/** An OAuth access token that nothing has ended yet, as the token endpoint's side of the house finds it. */
+export interface FoundAccessToken {
+  clientId: string;
+  /** The account, or the client itself. */
+  subject: string;
+  scope: string | undefined;
+  audience: string | undefined;
+  issuedAt: number | undefined;
+  expiresAt: number;
+  grantId: string | undefined;
+  confirmation: Principal['confirmation'];
+  /** The digest under which its revocation would be announced. */
+  tokenId: string;
+}
+
+/** A signed-in browser, by the cookie of the sign-in pages. Seconds. */
+export interface FoundSession {
+  accountId: string;
+  signedInAt: number;
+  expiresAt: number;
+  /** The digest under which its end would be announced. */
+  tokenId: string;
+}
+
+export interface TokenResolver {
+  resolve(text: string, kind: 'token' | 'session'): Promise<Resolution>;
+  forget(tag: CredentialTag): void;
+}
+
+/** Lookups of opaque tokens that turned out not to exist, in a second. */
+const UNKNOWN_LOOKUPS_PER_SECOND = 100;
+
+const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const OPAQUE = /^gat_[A-Za-z0-9_-]{43}$/;
+
+type Found = { principal: Principal; tags: readonly string[] } | { refused: RefusalReason; method: CredentialMethod };
+
+/** Finds out what an access token, a login JWT or a session cookie stands for; a warm one costs no I/O. */
+export function createTokenResolver({
+  verifyJwt,
+  findAccessToken,
+  findSession,
+  loginSessionLives,
+  findAccount,
+  heldScopes,
+  allScopes,
+  cacheMs,
+  clock,
+}: {
+  verifyJwt: VerifyJwt;
+  findAccessToken: (text: string) => Promise<FoundAccessToken | null>;
+  findSession: (value: string) => Promise<FoundSession | null>;
+  loginSessionLives: (sessionId: string) => Promise<boolean>;
+  findAccount: (id: string) => Promise<Account | null>;
+  heldScopes: (granted: readonly string[], account: Account) => readonly string[];
+  /** What a user may do who is signed in in person. */
+  allScopes: (account: Account) => readonly string[];
+  cacheMs: number;
+  clock: Clock;
+}): TokenResolver {
+  const budget = createBudget({ perSecond: UNKNOWN_LOOKUPS_PER_SECOND, clock });
+  // By digest: the memory of the process is no place for bearer values either.
+  const cache = createTaggedCache<Found>({
+    max: 100_000,
+    ttlMs: cacheMs,
+    tagsOf: (found) => ('principal' in found ? found.tags : []),
+    worthKeeping: (found) => 'principal' in found,
+    clock,
+  });
+
+  async function readJwt(text: string): Promise<Found> {
+    const jwt = await verifyJwt(text);
+    if (jwt.kind !== 'valid') {
+      return { refused: jwt.kind === 'expired' ? 'expired' : 'malformed', method: 'access_token' };
+    }
+    return jwt.claims.client_id === LOGIN_CLIENT_ID ? readLogin(jwt.claims) : readAccessToken(text);
+  }
+
+  async function readLogin(claims: Record<string, unknown>): Promise<Found> {
+    const {
+      sub,
+      sid,
+      aud,
+      scope,
+      iat,
+      exp,
+      auth_time: signedInAt,
+    } = claims as Record<string, string> & {
+      iat: number;
+      exp: number;
+      auth_time: number;
+    };
+    const [account, lives] = await Promise.all([findAccount(sub as string), loginSessionLives(String(sid))]);
+    if (!account || !lives || !signInCounts(account, signedInAt)) return { refused: 'ended', method: 'login' };
+    return {
+      principal: {
+        ...personal(account),
+        method: 'login',
+        scopes: heldScopes(
+          String(scope ?? '')
+            .split(' ')
+            .filter(Boolean),
+          account,
+        ),
+        audience: aud ?? null,
+        issuedAt: iat,
+        expiresAt: exp,
+        sessionId: String(sid),
+      },
+      tags: [`account:${account.id}`, `grant:${sid}`],
+    };
+  }
+
+  async function readAccessToken(text: string): Promise<Found> {
+    const token = await findAccessToken(text);
+    if (!token) return { refused: 'ended', method: 'access_token' };
+    const isUser = token.subject !== token.clientId;
+    const account = isUser ? await findAccount(token.subject) : null;
+    if (isUser && (!account || account.disabledAt !== null))
+      return { refused: 'owner-disabled', method: 'access_token' };
+    const granted = (token.scope ?? '').split(' ').filter(Boolean);
+    return {
+      principal: {
+        method: 'access_token',
+        subject: token.subject,
+        subjectType: isUser ? 'user' : 'client',
+        clientId: token.clientId,
+        keyId: null,
+        namespace: null,
+        environment: null,
+        scopes: account ? heldScopes(granted, account) : granted,
+        audience: token.audience ?? null,
+        issuedAt: token.issuedAt ?? null,
+        expiresAt: token.expiresAt,
+        sessionId: null,
+        confirmation: token.confirmation,
+        limit: null,
+        oldSecretEndsAt: null,
+      },
+      tags: [
+        `token:${token.tokenId}`,
+        `client:${token.clientId}`,
+        ...(account ? [`account:${account.id}`] : []),
+        ...(token.grantId === undefined ? [] : [`grant:${token.grantId}`]),
+      ],
+    };
+  }
+
+  async function readOpaque(text: string): Promise<Found> {
+    // Anyone can make up a token; only those that exist may cost more than this many lookups.
+    if (!budget.take()) {
+      throw new AppError('temporarily_unavailable', {
+        public: 'Too many unknown tokens are being tried just now.',
+        retryAfterSeconds: 1,
+      });
+    }
+    const found = await readAccessToken(text);
+    if ('principal' in found) budget.giveBack();
+    return found;
+  }
+
+  async function readSession(value: string): Promise<Found> {
+    const session = await findSession(value);
+    const account = session && (await findAccount(session.accountId));
+    if (!session || !account || !signInCounts(account, session.signedInAt)) {
+      return { refused: 'ended', method: 'session' };
+    }
+    return {
+      principal: {
+        ...personal(account),
+        method: 'session',
+        scopes: allScopes(account),
+        issuedAt: session.signedInAt,
+        expiresAt: session.expiresAt,
+      },
+      tags: [`account:${account.id}`, `token:${session.tokenId}`],
+    };
+  }
+
+  async function read(text: string, kind: 'token' | 'session'): Promise<Found> {
+    if (kind === 'session') return readSession(text);
+    if (OPAQUE.test(text)) return readOpaque(text);
+    return text.length <= 8192 && JWT.test(text) ? readJwt(text) : { refused: 'malformed', method: 'access_token' };
+  }
+
+  return {
+    async resolve(text, kind) {
+      const entry = await cache.find(sha256(`${kind}\0${text}`), () => read(text, kind));
+      if (!entry) return refused('unknown', 'access_token');
+      const { value: found, readAtMs } = entry;
+      if ('refused' in found) return refused(found.refused, found.method);
+      const { principal } = found;
+      if (principal.expiresAt !== null && principal.expiresAt <= clock.nowSeconds()) {
+        return refused('expired', principal.method);
+      }
+      return { kind: 'resolved', principal, readAtMs };
+    },
+    forget: (tag) => cache.forget(tag),
+  };
+}
+
+const personal = (account: Account): Omit<Principal, 'method' | 'scopes' | 'issuedAt' | 'expiresAt'> => ({
+  subject: account.id,
+  subjectType: 'user',
+  clientId: null,
+  keyId: null,
+  namespace: null,
+  environment: null,
+  audience: null,
+  sessionId: null,
+  confirmation: null,
+  limit: null,
+  oldSecretEndsAt: null,
+});
+
+const refused = (reason: RefusalReason, method: CredentialMethod): Resolution => ({
+  kind: 'refused',
+  reason,
+  method,
+  keyId: null,
+  ownerId: null,
+  environment: null,
+});

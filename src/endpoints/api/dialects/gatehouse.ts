@@ -1,0 +1,58 @@
+import { type Dialect, route } from '../dialect.ts';
+import { problem } from '../problem.ts';
+
+/** The canonical API. Every other dialect has it too, at the paths it does not use itself. */
+export default {
+  name: 'gatehouse',
+  title: 'Gatehouse',
+  keys: {
+    environments: {
+      live: { prefix: 'gh_live_', billable: true },
+      test: { prefix: 'gh_test_', billable: false },
+    },
+    defaultScopes: ['read'],
+  },
+  scopes: [
+    { name: 'read', description: 'Read your data' },
+    { name: 'write', description: 'Create, change and delete your data' },
+    { name: 'manage', description: 'Manage your API keys, provider keys and usage' },
+  ],
+  manageScope: 'manage',
+  credentials: { headers: ['authorization', 'x-api-key'] },
+  limits: [],
+  routes: {
+    'POST /v1/auth/sign-up': route('signUp'),
+    'POST /v1/auth/login': route('login'),
+    'POST /v1/auth/refresh': route('refresh'),
+    'POST /v1/auth/logout': route('logout'),
+    'GET /v1/auth/me': route('me'),
+    'POST /v1/auth/password': route('changePassword'),
+    'GET /v1/auth/sessions': route('listSessions'),
+    'DELETE /v1/auth/sessions/{id}': route('endSession'),
+    'GET /v1/auth/verify': route('verify'),
+    'POST /v1/auth/verify': route('verify'),
+    'GET /v1/api-keys': route('listApiKeys'),
+    'POST /v1/api-keys': route('createApiKey'),
+    'GET /v1/api-keys/{id}': route('getApiKey'),
+    'PATCH /v1/api-keys/{id}': route('updateApiKey'),
+    'POST /v1/api-keys/{id}/rotate': route('rotateApiKey'),
+    'POST /v1/api-keys/{id}/resume': route('resumeApiKey'),
+    'DELETE /v1/api-keys/{id}': route('revokeApiKey'),
+    'POST /v1/leaks': route('reportLeak'),
+    'GET /v1/providers': route('listProviders'),
+    'GET /v1/provider-keys': route('listProviderKeys'),
+    'POST /v1/provider-keys': route('addProviderKey'),
+    'GET /v1/provider-keys/{id}': route('getProviderKey'),
+    'PATCH /v1/provider-keys/{id}': route('updateProviderKey'),
+    'POST /v1/provider-keys/{id}/default': route('makeDefaultProviderKey'),
+    'DELETE /v1/provider-keys/{id}': route('removeProviderKey'),
+    'POST /v1/provider-keys/resolve': route('resolveProviderKey'),
+    'GET /v1/usage': route('usage'),
+    'GET /v1/clients': route('listClients'),
+    'POST /v1/clients': route('createClient'),
+    'POST /v1/clients/{id}/rotate': route('rotateClientSecret'),
+    'DELETE /v1/clients/{id}': route('removeClient'),
+  },
+  errorType: 'application/problem+json',
+  error: problem,
+} satisfies Dialect;

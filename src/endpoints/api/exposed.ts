@@ -1,0 +1,47 @@
+import type { Context } from 'koa';
+import type { KeyFormat } from '../../domain/api-keys/key-format.ts';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
+import { factsOf } from '../../http/request-context.ts';
+import { createExpiringSet } from '../../kit/cache.ts';
+import { AppError } from '../../kit/errors.ts';
+
+/** Refuses credentials in URLs, which end up in logs and histories (security requirement AK03), and records the exposure. */
+export interface Exposed {
+  refuseInUrl(ctx: Context, query: string): Promise<void>;
+}
+
+/** Names under which APIs take credentials in a query. */
+const NAMES = new Set([
+  'access_token',
+  'api_key',
+  'apikey',
+  'api-key',
+  'x-api-key',
+  'token',
+  'key',
+  'refresh_token',
+  'jwt',
+]);
+
+export function createExposed({ format, audit }: { format: KeyFormat; audit: RecordAudit }): Exposed {
+  const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+  return {
+    async refuseInUrl(ctx, query) {
+      if (query === '') return;
+      const found = [...new URLSearchParams(query)].find(
+        ([name, value]) => format.looksLikeKey(value) || (NAMES.has(name.toLowerCase()) && value.length >= 8),
+      );
+      if (!found) return;
+      const keyId = format.parse(found[1])?.id;
+      const { ip, requestId, addressGroup } = factsOf(ctx);
+      const event = keyId ?? addressGroup;
+      if (!audited.has(event)) {
+        audited.add(event);
+        await audit('credential.exposed', { ip, requestId, details: keyId === undefined ? {} : { keyId } });
+      }
+      throw new AppError('invalid_request', {
+        public: 'A credential stood in the URL, where it ends up in logs. Send it in a header, and replace it.',
+      });
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import type { RecordAudit } from '../../domain/audit/audit.ts';
+import type { PresentedCredential } from '../../domain/credentials/presented.ts';
+import type { Principal, Resolution } from '../../domain/credentials/principal.ts';
+import { type CredentialResolver, looksLikeToken } from '../../domain/credentials/resolve.ts';
+import type { LimitDecision, LimitSubject, RateLimits } from '../../domain/limits/rate-limits.ts';
+import { expandScopes, type ScopeDefinition } from '../../domain/scopes/scope.ts';
+import type { UsageRecorder } from '../../domain/usage/usage.ts';
+import type { RequestFacts } from '../../http/request-context.ts';
+import { createExpiringSet } from '../../kit/cache.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { AppError } from '../../kit/errors.ts';
+
+/** What the caller of a resource must be and may do. */
+export interface Requirements {
+  /** Which scopes may depend on who it is. */
+  scopes?: readonly string[] | ((principal: Principal) => readonly string[]);
+  audience?: string;
+  environment?: string;
+}
+
+/** The request that is judged, for credentials that are bound to a key of their holder. */
+export interface JudgedRequest {
+  method: string;
+  url: string;
+  /** The values of the DPoP header. */
+  proofs: readonly string[];
+  certificateThumbprint: string | null;
+}
+
+export interface Admitted {
+  principal: Principal;
+  limits: LimitDecision;
+  /** For so many seconds the answer may be believed without asking again. */
+  maxAgeSeconds: number;
+}
+
+/** Lets a credential in, or throws what to tell its holder: unauthenticated, insufficient_scope, rate_limit_exceeded. */
+export type Guard = (
+  presented: PresentedCredential | null,
+  requirements: Requirements,
+  request: { facts: RequestFacts; judged: JudgedRequest; onLimits?: (decision: LimitDecision) => void },
+) => Promise<Admitted>;
+
+/** Why a bound credential was sent by somebody who is not its holder; null when it was not. */
+export type CheckBinding = (
+  confirmation: Principal['confirmation'],
+  presented: PresentedCredential,
+  judged: JudgedRequest,
+) => Promise<string | null>;
+
+export function createGuard({
+  resolver,
+  checkBinding,
+  rateLimits,
+  usage,
+  audit,
+  catalogue,
+  usualEnvironment,
+  revocationBoundMs,
+  realm,
+  resourceMetadataUrl,
+  clock,
+}: {
+  resolver: CredentialResolver;
+  checkBinding: CheckBinding;
+  rateLimits: RateLimits;
+  usage: UsageRecorder;
+  audit: RecordAudit;
+  catalogue: readonly ScopeDefinition[];
+  /** Of credentials that name none: tokens and sessions. */
+  usualEnvironment: string;
+  revocationBoundMs: number;
+  realm: string;
+  resourceMetadataUrl: string;
+  clock: Clock;
+}): Guard {
+  // A refusal repeated within a minute is one event in the audit trail: strangers must not be able to fill it.
+  const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+  const challenge = (parts: Record<string, string>): Record<string, string> => ({
+    'WWW-Authenticate': `Bearer ${Object.entries({ realm, ...parts, resource_metadata: resourceMetadataUrl })
+      .map(([name, value]) => `${name}="${value}"`)
+      .join(', ')}`,
+  });
+
+  async function note(reason: string, facts: RequestFacts, known: Partial<Principal> & { ownerId?: string | null }) {
+    const event = `${reason}\0${known.keyId ?? facts.addressGroup}`;
+    if (audited.has(event)) return;
+    audited.add(event);
+    await audit('credential.refused', {
+      accountId: known.ownerId ?? null,
+      clientId: known.clientId ?? null,
+      ip: facts.ip,
+      requestId: facts.requestId,
+      details: {
+        reason,
+        ...(known.method ? { method: known.method } : {}),
+        ...(known.keyId ? { keyId: known.keyId } : {}),
+      },
+    });
+  }
+
+  /** One answer for everything that is wrong with a credential; only a token that was ours and is over says so. */
+  async function refuse(
+    refusal: Extract<Resolution, { kind: 'refused' }>,
+    presented: PresentedCredential,
+    facts: RequestFacts,
+  ): Promise<AppError> {
+    await note(refusal.reason, facts, refusal);
+    return unauthenticated(presented, refusal.reason === 'expired' && refusal.method !== 'api_key');
+  }
+
+  function unauthenticated(presented: PresentedCredential, expired = false): AppError {
+    const isToken = presented.from.endsWith('cookie') || looksLikeToken(presented.text);
+    return new AppError(expired ? 'token_expired' : 'unauthenticated', {
+      ...(expired ? {} : { public: 'The credential is not valid.' }),
+      headers: challenge({ error: 'invalid_token' }),
+      facts: { credential: isToken ? 'token' : 'api_key' },
+    });
+  }
+
+  return async (presented, requirements, { facts, judged, onLimits }) => {
+    if (!presented) {
+      throw new AppError('unauthenticated', { public: 'No credential was sent.', headers: challenge({}) });
+    }
+    const resolution = await resolver.resolve(presented, facts.ip);
+    if (resolution.kind === 'refused') throw await refuse(resolution, presented, facts);
+    const { principal } = resolution;
+    const ownerId = principal.subjectType === 'user' ? principal.subject : null;
+    const refuseUse = async (reason: string, error: AppError): Promise<AppError> => {
+      count(principal, 'refused');
+      await note(reason, facts, { ...principal, ownerId });
+      return error;
+    };
+
+    const unbound = await checkBinding(principal.confirmation, presented, judged);
+    if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented));
+    const { audience, environment } = requirements;
+    const scopes =
+      typeof requirements.scopes === 'function' ? requirements.scopes(principal) : (requirements.scopes ?? []);
+    if (audience !== undefined && principal.audience !== null && principal.audience !== audience) {
+      throw await refuseUse('wrong-audience', unauthenticated(presented));
+    }
+    if (environment !== undefined && (principal.environment ?? usualEnvironment) !== environment) {
+      throw await refuseUse('wrong-environment', unauthenticated(presented));
+    }
+    const held = expandScopes(principal.scopes, catalogue);
+    const missing = scopes.find((scope) => !held.has(scope));
+    if (missing !== undefined) {
+      throw await refuseUse(
+        'insufficient-scope',
+        new AppError('insufficient_scope', {
+          public: `The credential lacks the scope ${missing}.`,
+          headers: challenge({ error: 'insufficient_scope', scope: scopes.join(' ') }),
+          facts: { scope: missing },
+        }),
+      );
+    }
+
+    const subject = limitSubject(principal, facts);
+    const limits = await rateLimits.take(subject);
+    onLimits?.(limits);
+    if (!limits.allowed) {
+      count(principal, 'refused');
+      throw new AppError('rate_limit_exceeded', {
+        public: 'Too many requests with this credential.',
+        retryAfterSeconds: limits.retryAfterSeconds,
+      });
+    }
+    count(principal, 'allowed');
+    return {
+      principal,
+      limits,
+      maxAgeSeconds: rateLimits.applies(subject) ? 0 : believableSeconds(principal, resolution.readAtMs),
+    };
+  };
+
+  function count({ keyId, subject, environment, oldSecretEndsAt }: Principal, outcome: 'allowed' | 'refused'): void {
+    if (keyId === null || environment === null) return;
+    usage.record({ keyId, ownerId: subject, environment, outcome, oldSecret: oldSecretEndsAt !== null });
+  }
+
+  /** What is left of the revocation bound, and never more than is left of the credential. */
+  function believableSeconds({ expiresAt }: Principal, readAtMs: number): number {
+    const nowMs = clock.nowMs();
+    const boundMs = revocationBoundMs - (nowMs - readAtMs);
+    const lifeMs = expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt * 1000 - nowMs;
+    return Math.max(0, Math.floor(Math.min(boundMs, lifeMs) / 1000));
+  }
+}
+
+function limitSubject(principal: Principal, facts: RequestFacts): LimitSubject {
+  const { method, subject, keyId, clientId, environment, limit } = principal;
+  return { method, subject, keyId, clientId, environment, limit, addressGroup: facts.addressGroup };
+}

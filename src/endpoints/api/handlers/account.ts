@@ -1,0 +1,53 @@
+import type { AccountStore } from '../../../domain/accounts/account-store.ts';
+import type { Login, LoginOrigin } from '../../../domain/login/login.ts';
+import type { createDeviceCookie } from '../../../http/device-cookie.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { accountAnswer, timeOfSeconds } from '../answers.ts';
+import { type Call, type Handlers, who } from '../call.ts';
+
+/** What an account does with itself. */
+export function createAccountHandlers({
+  accounts,
+  login,
+  deviceCookie,
+}: {
+  accounts: AccountStore;
+  login: Login;
+  deviceCookie: ReturnType<typeof createDeviceCookie>;
+}): Pick<Handlers, 'me' | 'changePassword' | 'listSessions' | 'endSession'> {
+  function originOf({ ctx, facts }: Call): LoginOrigin {
+    const { ip, addressGroup, requestId } = facts;
+    return { ip, addressGroup, requestId, userAgent: ctx.get('user-agent'), knownDevice: deviceCookie.read(ctx) };
+  }
+
+  return {
+    async me(_input, call) {
+      const { subject, scopes } = who(call);
+      const account = await accounts.find(subject);
+      if (!account) throw new AppError('unauthenticated');
+      return { ...accountAnswer(account), scopes: [...scopes] };
+    },
+    async changePassword({ current_password: currentPassword, new_password: newPassword }, call) {
+      await login.changePassword(who(call).subject, { currentPassword, newPassword }, originOf(call));
+      return null;
+    },
+    async listSessions(_input, call) {
+      const { subject, sessionId } = who(call);
+      const sessions = await login.sessions(subject);
+      return {
+        data: sessions.map((session) => ({
+          id: session.id,
+          current: session.id === sessionId,
+          signed_in_at: timeOfSeconds(session.signedInAt),
+          expires_at: timeOfSeconds(session.expiresAt),
+          ip: session.ip,
+          user_agent: session.userAgent,
+        })),
+      };
+    },
+    async endSession({ id }, call) {
+      if (await login.endSession(who(call).subject, id, originOf(call))) return null;
+      throw new AppError('not_found', { public: 'You have no such sign-in.' });
+    },
+  };
+}

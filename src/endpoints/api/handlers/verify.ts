@@ -1,0 +1,58 @@
+import type { Context } from 'koa';
+import { setRateLimitHeaders } from '../../../http/rate-limit-headers.ts';
+import { factsOf } from '../../../http/request-context.ts';
+import type { Clock } from '../../../kit/clock.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { noticeOldSecret, principalAnswer } from '../answers.ts';
+import type { Handlers } from '../call.ts';
+import type { Guard } from '../guard.ts';
+import { proofsOf } from '../judged-request.ts';
+
+/** Who is this, and may they? For resource servers that ask themselves; forward-auth.ts is the same for proxies. */
+export function createVerifyHandler({
+  guard,
+  legacyRateLimitHeaders,
+  thumbprintOf,
+  clock,
+}: {
+  guard: Guard;
+  legacyRateLimitHeaders: boolean;
+  thumbprintOf: (ctx: Context) => string | null;
+  clock: Clock;
+}): Pick<Handlers, 'verify'> {
+  return {
+    async verify({ credential, required_scopes: scopes, audience, environment, method, url }, { ctx, presented }) {
+      const inHeaders = presented.credential;
+      if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
+        throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
+      }
+      const { principal, maxAgeSeconds } = await guard(
+        // A bound token is not freed of its binding by being passed on in a body.
+        inHeaders ??
+          (credential === undefined ? null : { text: credential, from: proofsOf(ctx).length > 0 ? 'dpop' : 'body' }),
+        {
+          ...(scopes === undefined ? {} : { scopes }),
+          ...(audience === undefined ? {} : { audience }),
+          ...(environment === undefined ? {} : { environment }),
+        },
+        {
+          facts: factsOf(ctx),
+          judged: {
+            method: method ?? ctx.method,
+            url: url ?? ctx.href,
+            proofs: proofsOf(ctx),
+            certificateThumbprint: thumbprintOf(ctx),
+          },
+          onLimits: (decision) =>
+            setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
+        },
+      );
+      if (maxAgeSeconds > 0) {
+        ctx.set('Cache-Control', `private, max-age=${maxAgeSeconds}`);
+        ctx.vary('Authorization, X-API-Key, Cookie');
+      }
+      noticeOldSecret(ctx, principal);
+      return principalAnswer(principal);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { Context } from 'koa';
+import type { z } from 'zod';
+import { type Members, readMembers } from '../../http/json-body.ts';
+import { printable } from '../../http/parameters.ts';
+import { AppError } from '../../kit/errors.ts';
+import type { TableRoute } from './route-table.ts';
+
+const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+
+/**
+ * The members of a request under our names: path parameters, then the body, or the query of a request that has none. A path
+ * parameter cannot be overruled.
+ */
+export async function readRequest(
+  ctx: Context,
+  { route, dialect }: TableRoute,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Members> {
+  const hasBody = WITH_BODY.has(ctx.method);
+  if (hasBody && ctx.querystring !== '') {
+    throw new AppError('invalid_request', { public: 'send everything in the request body, nothing in the URL' });
+  }
+  const sent = hasBody ? await readMembers(ctx, { forms: dialect.forms ?? 'refused' }) : readQuery(ctx);
+  const members: Members = { ...route.defaults };
+  const { names = {}, fixed = {} } = route;
+  const theirs = new Set(Object.values(names));
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(sent)) {
+    // Our name for a member that has another name here is not a name here.
+    const ours = Object.hasOwn(names, name) ? (names[name] as string) : theirs.has(name) ? null : name;
+    if (ours === null || ours === '__proto__' || ours in fixed || ours in parameters) unknown.push(name);
+    else members[ours] = value;
+  }
+  if (unknown.length > 0) throw invalid(unknown.map((name) => ({ field: printable(name), problem: 'is not known' })));
+  return { ...members, ...parameters, ...fixed };
+}
+
+function readQuery(ctx: Context): Members {
+  const members: Members = {};
+  for (const [name, value] of new URLSearchParams(ctx.querystring)) {
+    if (Object.hasOwn(members, name)) throw invalid([{ field: printable(name), problem: 'must not be repeated' }]);
+    members[name] = value;
+  }
+  return members;
+}
+
+/** Checks against the schema; what is wrong is named as the caller named it. */
+export function parseInput(schema: z.ZodType, members: Members, { route }: TableRoute): unknown {
+  const result = schema.safeParse(members);
+  if (result.success) return result.data;
+  const theirName = (ours: string): string =>
+    Object.entries(route.names ?? {}).find(([, name]) => name === ours)?.[0] ?? ours;
+  const fields = result.error.issues.flatMap((issue) => {
+    const [first = '', ...rest] = issue.path.map(String);
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        field: printable([first, ...rest, key].filter(Boolean).join('.')),
+        problem: 'is not known',
+      }));
+    }
+    const field = printable([theirName(first), ...rest].join('.'));
+    const missing = issue.code === 'invalid_type' && issue.input === undefined && !(first in members);
+    return [{ field, problem: missing ? 'is missing' : printable(issue.message, 200) }];
+  });
+  throw invalid(fields);
+}
+
+export function invalid(fields: readonly { field: string; problem: string }[]): AppError {
+  const shown = fields.slice(0, 20);
+  return new AppError('invalid_request', {
+    public: shown.map(({ field, problem }) => `${field}: ${problem}`).join('; '),
+    facts: { fields: shown },
+  });
+}
