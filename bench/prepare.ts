@@ -23,6 +23,9 @@ const BLANK = {
   allowedOrigins: [],
   requirePkce: true,
   jwks: [],
+  certificateThumbprints: [],
+  tokenBinding: null,
+  ownerId: null,
 } as const;
 
 /** Creates the tables, the clients and the resource servers. */
@@ -76,6 +79,7 @@ export const createAccounts = (databases: Databases, count: number): Promise<str
         passwordHash,
         givenName: null,
         familyName: null,
+        scopes: null,
         disabledAt: null,
         signedOutAt: null,
         createdAt: nowMs,

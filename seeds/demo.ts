@@ -75,6 +75,9 @@ export async function loadDemo(services: Services): Promise<void> {
       allowedOrigins: [],
       requirePkce: true,
       jwks: [],
+      certificateThumbprints: [],
+      tokenBinding: null,
+      ownerId: null,
       secrets:
         secret === undefined
           ? []

@@ -59,6 +59,9 @@ export async function createClient(
     allowedOrigins: [],
     requirePkce: true,
     jwks: keys ? [keys.publicJwk as never] : [],
+    certificateThumbprints: [],
+    tokenBinding: null,
+    ownerId: null,
     ...given,
   });
   harness.keepSecret(secret);
@@ -151,6 +154,8 @@ export async function credentials(
         headers: {},
         fields: { client_assertion_type: ASSERTION_TYPE, client_assertion: await assertion(harness, client) },
       };
+    // The certificate comes with the connection.
+    case 'self_signed_tls_client_auth':
     case 'none':
       return { headers: {}, fields: { client_id: client.id } };
   }

@@ -44,6 +44,9 @@ export async function createClient(services: Services, input: Partial<NewClient>
     allowedOrigins: [],
     requirePkce: true,
     jwks: key ? [{ ...((await exportJWK(key.publicKey)) as JWK & { kty: string }), kid: 'first', alg: 'ES256' }] : [],
+    certificateThumbprints: [],
+    tokenBinding: null,
+    ownerId: null,
     ...input,
   });
   return {

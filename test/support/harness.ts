@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { loadDemo } from '../../seeds/demo.ts';
 import { type App, createApp } from '../../src/app.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
+import { loadDialect } from '../../src/endpoints/api/load-dialect.ts';
 import { listen } from '../../src/http/server.ts';
 import { type Clock, systemClock } from '../../src/kit/clock.ts';
 import { createLog } from '../../src/kit/log.ts';
@@ -68,6 +69,8 @@ export interface HarnessOptions {
   demo?: boolean;
   /** Anything to change before the routes are made, for instance a spy. */
   adjust?: (services: Services) => void;
+  /** In place of requests to providers. */
+  outbound?: typeof fetch;
 }
 
 /** A clock that can be moved. The OAuth engine does not know it: see `travel`. */
@@ -121,10 +124,12 @@ export async function startHarness({
   clock = systemClock,
   demo,
   adjust,
+  outbound,
 }: HarnessOptions = {}): Promise<Harness> {
   const port = await freePort();
   const dataDirectory = mkdtempSync(join(tmpdir(), 'gatehouse-harness-'));
-  const config = parseConfig({
+  const product = await loadDialect({ dialect: env.GATEHOUSE_DIALECT, configFile: env.GATEHOUSE_CONFIG ?? null });
+  const given = {
     NODE_ENV: 'test',
     PORT: String(port),
     // Production refuses a database that a restart loses.
@@ -134,7 +139,8 @@ export async function startHarness({
     GATEHOUSE_DATA_DIR: dataDirectory,
     ...env,
     ...(env.ISSUER ? { ISSUER: env.ISSUER.replace('PORT', String(port)) } : {}),
-  });
+  };
+  const config = parseConfig(given, product.settings);
 
   const log: LogLine[] = [];
   const logger = createLog({
@@ -151,11 +157,17 @@ export async function startHarness({
   await stores.migrations.up();
   const services = await createServices({
     config,
-    secrets: { ring: ['a key-encryption secret of the tests, long enough'] },
+    secrets: {
+      ring: ['a key-encryption secret of the tests, long enough'],
+      importHmacKey: 'the HMAC key of the system that keys were imported from',
+    },
+    product,
     stores,
     log: logger,
     clock,
+    ...(outbound ? { fetch: outbound } : {}),
   });
+  services.usage.start();
   if (demo ?? !config.production) await loadDemo(services);
   adjust?.(services);
   const app = createApp(services, { version: '0.0.0-test' });
@@ -257,6 +269,7 @@ export async function startHarness({
       await listener.close(0);
       const audit = await stores.audit.list({ limit: 10_000 }).catch(() => []);
       await services.jobs.stop();
+      await services.usage.stop();
       await stores[Symbol.asyncDispose]();
       rmSync(dataDirectory, { recursive: true, force: true });
       const written = `${JSON.stringify(log)}\n${JSON.stringify(audit)}`;

@@ -46,6 +46,9 @@ export function createManageResources({
         allowedOrigins: [],
         requirePkce: true,
         jwks: [],
+        certificateThumbprints: [],
+        tokenBinding: null,
+        ownerId: null,
       });
       if (!(await resources.insert(resource))) {
         await manageClients.remove(input.clientId);

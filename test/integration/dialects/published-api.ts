@@ -1,0 +1,239 @@
+/**
+ * A product that put Gatehouse behind its published API: nginx ends TLS for its host, asks /forward-auth before a request
+ * reaches the product's own server (which writes down what arrives), and hands Gatehouse's paths to Gatehouse.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { atExit } from '../../support/at-exit.ts';
+import { createPortFetch, type Fetch } from '../../support/e2e-fetch.ts';
+import { freePort } from '../../support/free-port.ts';
+import { type Harness, type HarnessOptions, type Reply, type Request, startHarness } from '../../support/harness.ts';
+import { requirePart } from '../../support/requirements.ts';
+import { createSnippetRunner, type SnippetRunner } from '../../support/snippets.ts';
+
+/** What reached the product's own server. */
+export interface Arrival {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export interface PublishedApi {
+  harness: Harness;
+  /** Where it is published: `https://localhost:PORT`. */
+  url: string;
+  run: SnippetRunner;
+  /** Reaches nginx from outside. */
+  fetch: Fetch;
+  /** Everything that reached the product's own server, newest last. */
+  arrivals: Arrival[];
+  close(): Promise<void>;
+}
+
+export interface PublishedApiOptions {
+  dialect: string;
+  /** Paths of the product's own server, as nginx writes them: `/api/v1/`. */
+  protect: string;
+  /** What /forward-auth is asked to require: `scope=read&environment=live`. */
+  require?: string;
+  /** Answers for the product; default 200 with `{ "ok": true }`. */
+  answer?: (arrival: Arrival) => Promise<{ status: number; body: object }>;
+  harness?: HarnessOptions;
+}
+
+export const pageOf = (dialect: string): string =>
+  readFileSync(new URL(`./pages/${dialect}.md`, import.meta.url), 'utf8');
+
+/** For a `before` hook. */
+export async function publish(
+  context: Mocha.Context,
+  { dialect, protect, require = '', answer, harness: options = {} }: PublishedApiOptions,
+): Promise<PublishedApi> {
+  const startNginx = await requirePart('nginx', context);
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-published-'));
+  atExit(() => rmSync(folder, { recursive: true, force: true }));
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
+    ],
+    { stdio: 'pipe' },
+  );
+  // nginx runs as another user.
+  chmodSync(folder, 0o755);
+  chmodSync(key, 0o644);
+
+  const port = await freePort();
+  const url = `https://localhost:${port}`;
+  const harness = await startHarness({
+    ...options,
+    env: { GATEHOUSE_DIALECT: dialect, ISSUER: url, GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1', ...options.env },
+  });
+  const product = await startProduct(answer ?? (async () => ({ status: 200, body: { ok: true } })));
+  const gatehouse = `http://127.0.0.1:${harness.config.port}`;
+  const nginx = await startNginx({
+    locations: `
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${cert};
+    ssl_certificate_key ${key};
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $remote_addr;
+
+    location / {
+      proxy_pass ${gatehouse};
+    }
+    location = /_gatehouse {
+      internal;
+      proxy_pass ${gatehouse}/forward-auth?mode=nginx&${require};
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Original-Method $request_method;
+      proxy_set_header X-Original-URI $request_uri;
+    }
+    location ${protect} {
+      auth_request /_gatehouse;
+      auth_request_set $auth_status $upstream_http_x_auth_status;
+      auth_request_set $auth_error $upstream_http_x_auth_error;
+      auth_request_set $auth_challenge $upstream_http_www_authenticate;
+      auth_request_set $retry_after $upstream_http_retry_after;
+      auth_request_set $rate_limit $upstream_http_ratelimit;
+      auth_request_set $rate_limit_remaining $upstream_http_x_ratelimit_remaining;
+      auth_request_set $subject $upstream_http_x_auth_subject;
+      auth_request_set $key_id $upstream_http_x_auth_key_id;
+      auth_request_set $namespace $upstream_http_x_auth_namespace;
+      auth_request_set $environment $upstream_http_x_auth_environment;
+      auth_request_set $scopes $upstream_http_x_auth_scopes;
+      auth_request_set $method $upstream_http_x_auth_method;
+      error_page 401 403 = @denied;
+      add_header X-RateLimit-Remaining $rate_limit_remaining always;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Auth-Subject $subject;
+      proxy_set_header X-Auth-Key-Id $key_id;
+      proxy_set_header X-Auth-Namespace $namespace;
+      proxy_set_header X-Auth-Environment $environment;
+      proxy_set_header X-Auth-Scopes $scopes;
+      proxy_set_header X-Auth-Method $method;
+      proxy_pass ${product.url};
+    }
+    location @denied {
+      default_type application/json;
+      add_header WWW-Authenticate $auth_challenge always;
+      add_header Retry-After $retry_after always;
+      add_header RateLimit $rate_limit always;
+      if ($auth_status = 400) { return 400 $auth_error; }
+      if ($auth_status = 429) { return 429 $auth_error; }
+      if ($auth_status = 403) { return 403 $auth_error; }
+      return 401 $auth_error;
+    }`,
+  });
+  const outside = createPortFetch(port, { ca: readFileSync(cert, 'utf8') });
+  return {
+    harness,
+    url,
+    run: createSnippetRunner({ ca: cert }),
+    fetch: outside.fetch,
+    arrivals: product.arrivals,
+    async close() {
+      outside.close();
+      await nginx.stop();
+      await product.close();
+      await harness[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A JSON request to Gatehouse, past nginx. */
+export function json(
+  harness: Harness,
+  method: string,
+  path: string,
+  body?: object,
+  headers: Request['headers'] = {},
+): Promise<Reply> {
+  return harness.send(path, {
+    method,
+    headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+}
+
+export const bearer = (text: string): { authorization: string } => ({ authorization: `Bearer ${text}` });
+
+/** The members of a good answer; fails with the whole answer when it is not good. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect of it.
+export function good(reply: Reply): any {
+  if (reply.status >= 300) throw new Error(`${reply.status} ${reply.text}`);
+  return reply.text === '' ? null : reply.json();
+}
+
+let people = 0;
+
+/** A user of the product, signed in at the canonical login. */
+export async function signedIn(
+  harness: Harness,
+): Promise<{ email: string; password: string; id: string; token: string }> {
+  people += 1;
+  const email = `user-${people}@example.com`;
+  const password = `a long enough password ${people}`;
+  harness.keepSecret(password);
+  const account = await harness.services.manageAccounts.create({ email, password });
+  const { dialect } = harness.services.product;
+  const path = Object.keys(dialect.routes).find((key) => dialect.routes[key]?.operation === 'login');
+  const name = path ? Object.keys(dialect.routes[path]?.names ?? {})[0] : undefined;
+  const answer = good(
+    await json(harness, 'POST', path?.split(' ')[1] ?? '/v1/auth/login', { [name ?? 'email']: email, password }),
+  );
+  return { email, password, id: account.id, token: answer.access_token ?? answer.token };
+}
+
+/** A key of a user, made by their sign-in. */
+export async function apiKeyOf(
+  harness: Harness,
+  user: { token: string },
+  given: object = {},
+): Promise<{ key: string; id: string }> {
+  const made = good(await json(harness, 'POST', '/v1/api-keys', { name: 'A key', ...given }, bearer(user.token)));
+  harness.keepSecret(made.key);
+  return made;
+}
+
+async function startProduct(
+  answer: NonNullable<PublishedApiOptions['answer']>,
+): Promise<{ url: string; arrivals: Arrival[]; close: () => Promise<void> }> {
+  const arrivals: Arrival[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', async () => {
+      const { method = '', url = '', headers } = request;
+      const arrival = { method, url, headers, body: Buffer.concat(chunks).toString() };
+      arrivals.push(arrival);
+      const { status, body } = await answer(arrival).catch((error: Error) => ({
+        status: 500,
+        body: { error: error.message },
+      }));
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    arrivals,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
