@@ -5,6 +5,7 @@ import { refreshDigest } from './domain/api-keys/key-digests.ts';
 import type { Client } from './domain/clients/client.ts';
 import { createJwtVerifier } from './domain/credentials/access-token-verifier.ts';
 import { createApiKeyResolver } from './domain/credentials/api-key-resolver.ts';
+import type { Principal } from './domain/credentials/principal.ts';
 import { createCredentialResolver, looksLikeToken } from './domain/credentials/resolve.ts';
 import { createTokenResolver, type FoundAccessToken, type FoundSession } from './domain/credentials/token-resolver.ts';
 import { createLogin } from './domain/login/create-login.ts';
@@ -22,18 +23,27 @@ import { createProviderKeyHandlers } from './endpoints/api/handlers/provider-key
 import { createSignInHandlers } from './endpoints/api/handlers/sign-in.ts';
 import { createUsageHandler } from './endpoints/api/handlers/usage.ts';
 import { createVerifyHandler } from './endpoints/api/handlers/verify.ts';
+import { judgedRequest } from './endpoints/api/judged-request.ts';
+import { createLimitByCaller } from './endpoints/api/limit-by-caller.ts';
 import { createLoginCookies } from './endpoints/api/login-cookies.ts';
 import { createReadPresented } from './endpoints/api/presented.ts';
 import { createUseProviderKey } from './endpoints/api/use-provider-key.ts';
 import type { createDeviceCookie } from './http/device-cookie.ts';
+import { factsOf } from './http/request-context.ts';
 import type { Route } from './http/routes.ts';
+import { AppError } from './kit/errors.ts';
 import { createTaggedCache } from './kit/tagged-cache.ts';
 import { CACHE_MS, type Services } from './services.ts';
+
+/** New authorizations from one address, which may be that of an office. */
+const AUTHORIZE_LIMIT = { name: 'authorize', quota: 600, windowSeconds: 60 };
 
 /** The JSON API, and what the rest of the server needs of it. */
 export interface Api {
   route(path: string): Route | null;
-  resolver: ReturnType<typeof createCredentialResolver>;
+  /** For introspection. */
+  findApiKey(ctx: Context, text: string): Promise<Principal | null>;
+  limitAuthorize(ctx: Context): Promise<void>;
 }
 
 /** Wires the JSON API, verify and forward-auth; the part of app.ts that is not OAuth. */
@@ -78,6 +88,7 @@ export function createJsonApi({
     max: 100_000,
     ttlMs: CACHE_MS,
     tagsOf: ({ id }) => [`account:${id}`],
+    doubtfulMs: 0,
     clock,
   });
   const resolver = createCredentialResolver({
@@ -174,7 +185,9 @@ export function createJsonApi({
     thumbprintOf,
   });
 
+  const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });
   const api = createApi({
+    limitByCaller,
     dialects: dialect === canonical ? [canonical] : [dialect, canonical],
     guard,
     readPresented,
@@ -233,7 +246,16 @@ export function createJsonApi({
   });
 
   return {
-    resolver,
+    async findApiKey(ctx, text) {
+      try {
+        const request = { facts: factsOf(ctx), judged: judgedRequest(ctx, null) };
+        return (await guard({ text, from: 'body' }, {}, request)).principal;
+      } catch (error) {
+        if (error instanceof AppError && error.entry.status === 401) return null;
+        throw error;
+      }
+    },
+    limitAuthorize: (ctx) => limitByCaller(ctx, AUTHORIZE_LIMIT, factsOf(ctx).addressGroup),
     route: (path) => (path === '/forward-auth' ? forwardAuth : api(path)),
   };
 }

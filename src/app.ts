@@ -131,9 +131,9 @@ export function createApp(services: Services, { version }: { version: string }):
 
   async function followKeys(): Promise<void> {
     try {
-      await keySet.refresh();
+      await Promise.all([keySet.refresh(), services.keyDigests.reload()]);
     } catch (err) {
-      log.warn({ err }, 'signing keys could not be read; the ones known stay in use');
+      log.warn({ err }, 'signing keys or peppers could not be read; the ones known stay in use');
     }
   }
   services.onKeysChanged(() => void followKeys());
@@ -156,13 +156,48 @@ export function createApp(services: Services, { version }: { version: string }):
   const findToken = createFindToken({ tokens, codec, clock, findClient, verifyAccessToken });
   const receiptDigester = createDigester(dataKeys.seal);
   const receiptKey = (token: string): string => receiptDigester.digest('refresh-receipt', token);
+  // The JSON API, which introspection asks for API keys.
+  const signIn = createSignIn({ accounts, passwords, throttle, clock });
+  const deviceCookie = createDeviceCookie({ secure: https });
+  const checkProof = createBindingCheck({ verifyProof });
+  const api = createJsonApi({
+    services,
+    signIn,
+    deviceCookie,
+    receiptKey,
+    sessionCookie: sessionCookieName(https),
+    findAccessToken: createFindAccessToken({ findToken }),
+    findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),
+    loginSessionKey: (sessionId) => codec.keyOf('LoginSession', sessionId),
+    authenticateCaller: createAuthenticateCaller({ authenticate, findToken, findClient, audience: issuer }),
+    checkBinding: (confirmation, { text, from }, { proofs, ...judged }) =>
+      confirmation === null && from !== 'dpop'
+        ? Promise.resolve(null)
+        : checkProof({
+            ...judged,
+            confirmation,
+            scheme: from === 'dpop' ? 'dpop' : 'bearer',
+            accessToken: text,
+            proof: proofs,
+          }),
+    thumbprintOf,
+    observeRevocationLag: metrics.observeRevocationLag,
+  });
+
   const oauth = oauthRoutes({
     clientCertificates: config.tls !== null || config.mtls.header !== null,
     paths,
     engine,
     keySet,
     writePage,
-    introspect: createIntrospection({ issuer, authenticate, findToken, findResource }),
+    limitAuthorize: api.limitAuthorize,
+    introspect: createIntrospection({
+      issuer,
+      authenticate,
+      findToken,
+      findResource,
+      findApiKey: api.findApiKey,
+    }),
     revoke: createRevocation({ authenticate, findToken, tokens, codec, audit, clock }),
     token: createTokenEndpoint({
       authenticate,
@@ -199,8 +234,6 @@ export function createApp(services: Services, { version }: { version: string }):
     csrf: createCsrf({ digester, issuer }),
     clock,
   });
-  const signIn = createSignIn({ accounts, passwords, throttle, clock });
-  const deviceCookie = createDeviceCookie({ secure: https });
   const signInPage = createSignInPage({
     interactions,
     signIn,
@@ -230,31 +263,6 @@ export function createApp(services: Services, { version }: { version: string }):
     consentPage,
     audit,
     authorizePath: basePath + paths.authorize,
-  });
-
-  const checkProof = createBindingCheck({ verifyProof });
-  const api = createJsonApi({
-    services,
-    signIn,
-    deviceCookie,
-    receiptKey,
-    sessionCookie: sessionCookieName(https),
-    findAccessToken: createFindAccessToken({ findToken }),
-    findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),
-    loginSessionKey: (sessionId) => codec.keyOf('LoginSession', sessionId),
-    authenticateCaller: createAuthenticateCaller({ authenticate, findToken, findClient, audience: issuer }),
-    checkBinding: (confirmation, { text, from }, { proofs, ...judged }) =>
-      confirmation === null && from !== 'dpop'
-        ? Promise.resolve(null)
-        : checkProof({
-            ...judged,
-            confirmation,
-            scheme: from === 'dpop' ? 'dpop' : 'bearer',
-            accessToken: text,
-            proof: proofs,
-          }),
-    thumbprintOf,
-    observeRevocationLag: metrics.observeRevocationLag,
   });
 
   let draining = false;

@@ -9,6 +9,7 @@ import { createLog, type Log } from './kit/log.ts';
 import { SealError } from './kit/seal.ts';
 import { createServices, type Services } from './services.ts';
 import { openStorage } from './storage/open-storage.ts';
+import type { Relay } from './storage/relayed-messages.ts';
 import type { Stores } from './storage/stores.ts';
 
 /**
@@ -23,10 +24,11 @@ export async function configure(env: Env): Promise<{ config: Config; product: Pr
 }
 
 /** Opens the stores of a configuration; the caller disposes of them. */
-export function openStores(config: Config, log: Log): Promise<Stores> {
+export function openStores(config: Config, log: Log, relay?: Relay): Promise<Stores> {
   return openStorage({
     databaseUrl: config.databaseUrl,
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
+    ...(relay ? { relay } : {}),
     poolSize: config.databasePool,
     log,
     clock: systemClock,
@@ -37,10 +39,13 @@ export function openStores(config: Config, log: Log): Promise<Stores> {
  * From the environment to running services. Throws ConfigError, in words for the operator, whenever going on would be unsafe:
  * a bad setting, tables that are not up to date, a secret that does not open the database.
  */
-export async function boot(env: Env, { log: given }: { log?: Log } = {}): Promise<Services & AsyncDisposable> {
+export async function boot(
+  env: Env,
+  { log: given, relay }: { log?: Log; relay?: Relay } = {},
+): Promise<Services & AsyncDisposable> {
   const { config, product } = await configure(env);
   const log = given ?? createLog({ level: config.logLevel });
-  const stores = await openStores(config, log);
+  const stores = await openStores(config, log, relay);
   try {
     await requireTables(config, stores);
     const databaseIsEmpty = (await stores.dataKeys.list()).length === 0;

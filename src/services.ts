@@ -35,12 +35,12 @@ import { createProviderKeyCheck } from './endpoints/api/check-provider-key.ts';
 import type { Product } from './endpoints/api/load-dialect.ts';
 import { createJobs } from './jobs/index.ts';
 import { createJobRunner, type JobRunner } from './jobs/runner.ts';
-import { type Cache, createCache } from './kit/cache.ts';
 import { type Clock, monotonicMs } from './kit/clock.ts';
 import { createDigester, type Digester } from './kit/digest.ts';
 import { newId } from './kit/ids.ts';
 import type { Log } from './kit/log.ts';
 import { createSealer, createWrappingRing, type Sealer } from './kit/seal.ts';
+import { createTaggedCache } from './kit/tagged-cache.ts';
 import { createMemoryRateLimitStore } from './storage/memory/memory-rate-limit-store.ts';
 import { createMemoryThrottleStore } from './storage/memory/memory-throttle-store.ts';
 import type { Stores } from './storage/stores.ts';
@@ -49,8 +49,6 @@ import type { Stores } from './storage/stores.ts';
 export const CACHE_MS = 5000;
 /** Counters of a process while the shared ones are away. */
 const MAX_LOCAL_COUNTERS = 100_000;
-const CLIENT_CHANGED = 'client-changed';
-const RESOURCE_CHANGED = 'resource-changed';
 const KEYS_CHANGED = 'keys-changed';
 const CREDENTIALS_CHANGED = 'credentials-changed';
 
@@ -124,14 +122,31 @@ export async function createServices({
   const audit = createAudit({ store: stores.audit, clock });
   const holder = newId(hostname());
 
-  const clients: Cache<Client> = createCache({ max: 10_000, ttlMs: CACHE_MS, load: findLiveClient });
-  const resources: Cache<ResourceServer> = createCache({
+  const clients = createTaggedCache<Client>({
+    max: 10_000,
+    ttlMs: CACHE_MS,
+    tagsOf: ({ id, ownerId }) => [`client:${id}`, ...(ownerId === null ? [] : [`account:${ownerId}`])],
+    doubtfulMs: 0,
+    clock,
+  });
+  const resources = createTaggedCache<ResourceServer>({
     max: 1000,
     ttlMs: CACHE_MS,
-    load: async (id) => (id === api.identifier ? api : stores.resources.find(id)),
+    tagsOf: ({ identifier }) => [`resource:${identifier}`],
+    doubtfulMs: 0,
+    clock,
   });
-  messages.subscribe(CLIENT_CHANGED, (id) => clients.forget(id));
-  messages.subscribe(RESOURCE_CHANGED, (id) => resources.forget(id));
+  const onCredentialsChanged: Services['onCredentialsChanged'] = (handler) =>
+    messages.subscribe(CREDENTIALS_CHANGED, (body) => {
+      const { tags, at } = JSON.parse(body) as { tags: CredentialTag[]; at: number };
+      handler(tags, at);
+    });
+  onCredentialsChanged((tags) => {
+    for (const tag of tags) {
+      clients.forget(tag);
+      resources.forget(tag);
+    }
+  });
 
   /** A client that a user made ends with its owner. */
   async function findLiveClient(id: string): Promise<Client | null> {
@@ -150,7 +165,7 @@ export async function createServices({
     digester,
     clock,
     isResourceServer: async (id) => (await stores.resources.list()).some((resource) => resource.clientId === id),
-    onChanged: (id) => messages.publish(CLIENT_CHANGED, id),
+    onChanged: (id) => announce(`client:${id}`),
   });
   const rotation = createKeyRotation({
     store: stores.signingKeys,
@@ -201,7 +216,8 @@ export async function createServices({
       manageClients,
       audit,
       clock,
-      onChanged: (identifier) => messages.publish(RESOURCE_CHANGED, identifier),
+      ownIdentifier: api.identifier,
+      onChanged: (identifier) => announce(`resource:${identifier}`),
     }),
     rotation,
     keySet: await loadKeySet({ store: stores.signingKeys, sealer }),
@@ -225,8 +241,11 @@ export async function createServices({
       clock,
       log,
     }),
-    findClient: clients.find,
-    findResource: resources.find,
+    findClient: async (id) => (await clients.find(id, () => findLiveClient(id)))?.value ?? null,
+    findResource: async (identifier) =>
+      identifier === api.identifier
+        ? api
+        : ((await resources.find(identifier, () => stores.resources.find(identifier)))?.value ?? null),
     onKeysChanged: (handler) => messages.subscribe(KEYS_CHANGED, handler),
     product,
     catalogue,
@@ -276,11 +295,7 @@ export async function createServices({
         log.warn({ err }, active ? 'rate limits are counted in this process alone' : 'rate limits are shared again'),
     }),
     announce,
-    onCredentialsChanged: (handler) =>
-      messages.subscribe(CREDENTIALS_CHANGED, (body) => {
-        const { tags, at } = JSON.parse(body) as { tags: CredentialTag[]; at: number };
-        handler(tags, at);
-      }),
+    onCredentialsChanged,
   };
 }
 

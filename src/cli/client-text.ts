@@ -29,6 +29,8 @@ export const clientFields = (client: Client, secret: string | null = null): stri
     resources: client.resources,
     origins: client.allowedOrigins,
     PKCE: client.requirePkce ? 'required' : 'not required',
+    certificates: client.certificateThumbprints,
+    'bound tokens': client.tokenBinding,
     keys: client.jwks.map((jwk) => `${jwk.kty} ${String(jwk.kid ?? '')}`),
     secrets: client.secrets.map(
       ({ createdAt, expiresAt }) => `of ${time(createdAt)}${expiresAt === null ? '' : `, ends ${time(expiresAt)}`}`,

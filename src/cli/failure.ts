@@ -19,6 +19,8 @@ const OPTION_OF_FIELD: Readonly<Record<string, string>> = {
   allowedOrigins: '--origin',
   requirePkce: '--no-pkce',
   jwks: '--jwks',
+  certificateThumbprints: '--certificate',
+  tokenBinding: '--token-binding',
   identifier: '--identifier',
   accessTokenLifetimeSeconds: '--lifetime',
   overlapSeconds: '--overlap',

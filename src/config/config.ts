@@ -340,6 +340,9 @@ function crossChecks(
   for (const proxy of settings.GATEHOUSE_TRUSTED_PROXIES) {
     if (!parseRange(proxy)) problems.push(`GATEHOUSE_TRUSTED_PROXIES: ${proxy} is not an address or a CIDR range`);
   }
+  if (settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
+    problems.push('GATEHOUSE_CLIENT_CERTIFICATE_HEADER: name the proxy that sets it in GATEHOUSE_TRUSTED_PROXIES');
+  }
   if (settings.GATEHOUSE_REFRESH_IDLE_LIFETIME > settings.GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME) {
     problems.push('GATEHOUSE_REFRESH_IDLE_LIFETIME: longer than GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME');
   }

@@ -14,14 +14,12 @@ export interface TaggedCache<V> {
   forget(tag: string): void;
 }
 
-/** How long "there is nothing" or "no" is believed, in milliseconds: what was just created must be found. */
-const DOUBTFUL_MS = 1000;
 const DOUBTFUL_MAX = 1000;
 
 /**
  * Read-through and bounded, in number and in age. Entries carry tags, so that one message can drop all that it concerns. What
  * was being loaded while anything was dropped is used once and not kept: it may have been read before the change.
- * Absent keys and values that are not `worthKeeping` have a small room of their own, for a second: a flood of made-up ones
+ * Absent keys and values that are not `worthKeeping` have a small room of their own, for a moment: a flood of made-up ones
  * cannot push out what exists.
  */
 export function createTaggedCache<V>({
@@ -29,17 +27,23 @@ export function createTaggedCache<V>({
   ttlMs,
   tagsOf,
   worthKeeping = () => true,
+  doubtfulMs,
   clock,
 }: {
   max: number;
   ttlMs: number;
   tagsOf: (value: V) => readonly string[];
   worthKeeping?: (value: V) => boolean;
+  /** How long "there is nothing" or "no" is believed: what was just created must be found. 0: not at all. */
+  doubtfulMs: number;
   clock: Clock;
 }): TaggedCache<V> {
   const byTag = new Map<string, Set<string>>();
   const kept = new LRUCache<string, Cached<V>>({ max, ttl: ttlMs, dispose: ({ value }, key) => untag(value, key) });
-  const doubtful = new LRUCache<string, { entry: Cached<V> | null }>({ max: DOUBTFUL_MAX, ttl: DOUBTFUL_MS });
+  const doubtful = new LRUCache<string, { entry: Cached<V> | null }>({
+    max: DOUBTFUL_MAX,
+    ttl: Math.max(1, doubtfulMs),
+  });
   const loading = new Map<string, Promise<Cached<V> | null>>();
   let drops = 0;
 
@@ -71,7 +75,7 @@ export function createTaggedCache<V>({
       const entry = value === null ? null : { value, readAtMs };
       if (before === drops) {
         if (entry && worthKeeping(entry.value)) keep(key, entry);
-        else doubtful.set(key, { entry });
+        else if (doubtfulMs > 0) doubtful.set(key, { entry });
       }
       return entry;
     } finally {

@@ -6,12 +6,13 @@ import { boot } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
+import { workerRelay } from './relay.ts';
 import { onStop } from './stop.ts';
 import { welcome } from './welcome.ts';
 
 /** One web process: listens, answers, and ends in an orderly way when told. */
 export async function runWeb(env: Env, { inCluster = false }: { inCluster?: boolean } = {}): Promise<void> {
-  const services = await boot(env);
+  const services = await boot(env, inCluster ? { relay: workerRelay() } : {});
   const { config, log } = services;
   if (config.demo && !inCluster) await loadDemo(services);
   const app = createApp(services, { version: packageJson.version });

@@ -1,6 +1,7 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import { createLocalMessages } from './local-messages.ts';
+import { createRelayedMessages, type Relay } from './relayed-messages.ts';
 import type { SqlTimeouts } from './sql/knex-config.ts';
 import { openSql } from './sql/open-sql.ts';
 import type { Stores } from './stores.ts';
@@ -15,6 +16,8 @@ export interface StorageInput {
   redisUrl?: string;
   log: Log;
   clock: Clock;
+  /** Without Redis: the line to the other processes of this machine. */
+  relay?: Relay;
   /** SQL connections of this process, 10 unless told. SQLite always has one. */
   poolSize?: number;
   /** Milliseconds. */
@@ -30,7 +33,7 @@ export async function openStorage(input: StorageInput): Promise<Stores> {
   if (input.redisUrl === undefined) {
     return {
       ...stores,
-      messages: createLocalMessages(),
+      messages: input.relay ? createRelayedMessages({ relay: input.relay }) : createLocalMessages(),
       counters: { sqlStatements: statementCount, redisRoundTrips: () => 0 },
       [Symbol.asyncDispose]: close,
     };

@@ -56,6 +56,10 @@ export function rateLimitStoreSuite(open: () => Promise<RateLimitStore>): void {
       expect(await allowedOf(200, counterOf(100, 3600))).to.equal(100);
     });
 
+    it('refuses none of those that meet at a counter nobody has used yet', async () => {
+      for (let round = 0; round < 20; round += 1) expect(await allowedOf(12, counterOf(10, 3600))).to.equal(10);
+    });
+
     for (const [quota, windowSeconds] of [
       [1000, 3600],
       [7, 3600],

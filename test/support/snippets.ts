@@ -63,6 +63,9 @@ export function snippetsOf(page: string): Snippet[] {
   return snippets;
 }
 
+/** Which snippets of which page were asked for. */
+const used = new Map<string, Set<string>>();
+
 /** The only snippet of a language under a heading, or the one with this number, from 0. */
 export function snippetOf(page: string, language: string, heading: string, number?: number): string {
   const found = snippetsOf(page).filter(
@@ -70,7 +73,15 @@ export function snippetOf(page: string, language: string, heading: string, numbe
   );
   const chosen = number === undefined && found.length === 1 ? found[0] : found[number ?? -1];
   if (!chosen) throw new Error(`${found.length} ${language} blocks under "${heading}"`);
+  used.set(page, (used.get(page) ?? new Set()).add(chosen.text));
   return chosen.text;
+}
+
+/** The snippets of a page that no test has asked for: what would be left of a page that is not tested word for word. */
+export function unusedSnippets(page: string): string[] {
+  return snippetsOf(page)
+    .filter(({ language, text }) => language !== '' && !used.get(page)?.has(text))
+    .map(({ language, heading }) => `${language}: ${heading}`);
 }
 
 /** The text with hosts and credentials of ours. Each must occur, so that a test cannot send a request nobody documents. */

@@ -98,6 +98,7 @@ export function createImportKeys(parts: ManageParts): ManageApiKeys['importMany'
       },
       { id: format.newId(environment), prefix, lastFour },
     );
-    return { ...key, importedDigest: imported.stored(algorithm, digest) };
+    // Its owner did not choose the end just now, so every warning is due.
+    return { ...key, importedDigest: imported.stored(algorithm, digest), warnedDays: null };
   }
 }

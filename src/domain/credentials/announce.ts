@@ -5,6 +5,8 @@ export type CredentialTag =
   | `client:${string}`
   | `grant:${string}`
   | `token:${string}`
+  /** By its identifier. */
+  | `resource:${string}`
   /** The first imported key exists. */
   | 'imported';
 

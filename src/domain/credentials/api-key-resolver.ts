@@ -12,6 +12,8 @@ import type { RefusalReason, Resolution } from './principal.ts';
 
 /** Looks for imported keys, in a second: their text has no checksum, so anyone can make one up. */
 const IMPORTED_LOOKUPS_PER_SECOND = 100;
+/** Milliseconds. */
+const DOUBTFUL_MS = 1000;
 
 export interface ApiKeyResolver {
   resolve(text: string, ip: string): Promise<Resolution>;
@@ -46,18 +48,21 @@ export function createApiKeyResolver({
     max: 100_000,
     ttlMs: cacheMs,
     tagsOf,
+    doubtfulMs: DOUBTFUL_MS,
     clock,
   });
   const imported: TaggedCache<KeyWithOwner> = createTaggedCache({
     max: 100_000,
     ttlMs: cacheMs,
     tagsOf,
+    doubtfulMs: DOUBTFUL_MS,
     clock,
   });
   const anyImported: TaggedCache<boolean> = createTaggedCache({
     max: 1,
     ttlMs: cacheMs,
     tagsOf: () => ['imported'],
+    doubtfulMs: DOUBTFUL_MS,
     clock,
   });
   const budget = createBudget({ perSecond: IMPORTED_LOOKUPS_PER_SECOND, clock });

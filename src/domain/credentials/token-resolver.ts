@@ -40,6 +40,8 @@ export interface TokenResolver {
 
 /** Lookups of opaque tokens that turned out not to exist, in a second. */
 const UNKNOWN_LOOKUPS_PER_SECOND = 100;
+/** Milliseconds. */
+const DOUBTFUL_MS = 1000;
 
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const OPAQUE = /^gat_[A-Za-z0-9_-]{43}$/;
@@ -76,6 +78,7 @@ export function createTokenResolver({
     ttlMs: cacheMs,
     tagsOf: (found) => ('principal' in found ? found.tags : []),
     worthKeeping: (found) => 'principal' in found,
+    doubtfulMs: DOUBTFUL_MS,
     clock,
   });
 

@@ -17,19 +17,23 @@ export function createManageResources({
   manageClients,
   audit,
   clock,
+  ownIdentifier,
   onChanged,
 }: {
   resources: ResourceServerStore;
   manageClients: Pick<ManageClients, 'create' | 'remove'>;
   audit: RecordAudit;
   clock: Clock;
+  /** Our own API, which is a resource server already. */
+  ownIdentifier: string;
   /** Tells every process to forget what it cached of this resource server. */
   onChanged: (identifier: string) => Promise<void>;
 }): ManageResources {
   return {
     async create(input) {
       const problems = resourceProblems(input);
-      if (await resources.find(input.identifier)) problems.push('identifier: there is such a resource server already');
+      if (input.identifier === ownIdentifier || (await resources.find(input.identifier)))
+        problems.push('identifier: there is such a resource server already');
       if (problems.length > 0) throw new AppError('invalid_request', { public: problems.join('; ') });
       const resource: ResourceServer = { ...input, createdAt: clock.nowMs() };
       // The client first: a resource server without a client could never introspect, a client without one can do nothing.

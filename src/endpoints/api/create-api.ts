@@ -11,6 +11,7 @@ import { createErrorWriter } from './error-writer.ts';
 import type { Exposed } from './exposed.ts';
 import type { Guard } from './guard.ts';
 import { judgedRequest } from './judged-request.ts';
+import type { LimitByCaller } from './limit-by-caller.ts';
 import { type Access, OPERATIONS, type OperationName } from './operations.ts';
 import type { createReadPresented } from './presented.ts';
 import { parseInput, readRequest } from './read-input.ts';
@@ -27,6 +28,7 @@ export function createApi({
   readPresented,
   authenticateResourceServer,
   exposed,
+  limitByCaller,
   audience,
   thumbprintOf,
   clock,
@@ -39,6 +41,7 @@ export function createApi({
   /** Throws unless a resource server with the scope for provider keys sent the request. */
   authenticateResourceServer: (ctx: Context) => Promise<void>;
   exposed: Exposed;
+  limitByCaller: LimitByCaller;
   /** What access tokens for our own endpoints name. */
   audience: string;
   thumbprintOf: (ctx: Context) => string | null;
@@ -58,6 +61,10 @@ export function createApi({
     await exposed.refuseInUrl(ctx, ctx.querystring);
     const presented = readPresented(ctx);
     const principal = await admit(ctx, operation.access, presented, dialect);
+    if ('limit' in operation) {
+      const rule = { name: route.operation.toLowerCase(), ...operation.limit };
+      await limitByCaller(ctx, rule, principal?.subject ?? factsOf(ctx).addressGroup);
+    }
     const input = parseInput(operation.input, await readRequest(ctx, entry, parameters), entry);
     const call: Call = {
       ctx,

@@ -180,7 +180,9 @@ export function createGuard({
   }
 
   /** What is left of the revocation bound, and never more than is left of the credential. */
-  function believableSeconds({ expiresAt }: Principal, readAtMs: number): number {
+  function believableSeconds({ expiresAt, confirmation }: Principal, readAtMs: number): number {
+    // Whoever holds a bound token proves it anew with every request.
+    if (confirmation !== null) return 0;
     const nowMs = clock.nowMs();
     const boundMs = revocationBoundMs - (nowMs - readAtMs);
     const lifeMs = expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt * 1000 - nowMs;

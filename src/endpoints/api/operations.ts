@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * Everything the JSON API can do: what goes in, what comes out, who may. One list behind every dialect; the OpenAPI document is
- * made from it. Times are RFC 3339 in UTC.
+ * made from it, in which a schema with an `id` has that name. Times are RFC 3339 in UTC.
  */
 
 /** Who may: anyone, anyone (and known when a good credential came along), any user credential, one that may manage the account, a sign-in by the user, or a trusted resource server. */
@@ -16,6 +16,8 @@ interface Operation {
   input: z.ZodObject;
   output: z.ZodType;
   status: number;
+  /** On top of the limits of the credential: by account, or by address where there is none. */
+  limit?: { quota: number; windowSeconds: number };
   /** May be repeated safely under an Idempotency-Key. */
   idempotent?: boolean;
 }
@@ -32,86 +34,100 @@ const limit = z.strictObject({
 const nothing = z.strictObject({});
 const nameless = z.strictObject({ id });
 
-const Account = z.object({
-  id,
-  email: z.string(),
-  email_verified: z.boolean(),
-  given_name: z.string().nullable(),
-  family_name: z.string().nullable(),
-  created_at: time,
+const Account = z
+  .object({
+    id,
+    email: z.string(),
+    email_verified: z.boolean(),
+    given_name: z.string().nullable(),
+    family_name: z.string().nullable(),
+    created_at: time,
+  })
+  .meta({ id: 'Account' });
+
+const Tokens = z
+  .object({
+    account: Account,
+    session_id: id,
+    scopes,
+    expires_at: time.describe('When the access token ends.'),
+    token_type: z.literal('Bearer').optional(),
+    access_token: z.string().optional().describe('Absent in cookie mode.'),
+    expires_in: z.int().optional().describe('Seconds.'),
+    refresh_token: z.string().optional(),
+    refresh_expires_at: time.optional(),
+  })
+  .meta({ id: 'Tokens' });
+
+const ApiKey = z
+  .object({
+    id,
+    name: z.string(),
+    environment: z.string(),
+    prefix: z.string(),
+    last_four: z.string(),
+    scopes,
+    allowed_addresses: addresses,
+    namespace: z.string().describe('Where the resource server keeps the data of this key.'),
+    limit: limit.nullable(),
+    state: z.enum(['active', 'expired', 'revoked', 'suspended']),
+    created_at: time,
+    expires_at: time.nullable(),
+    revoked_at: time.nullable(),
+    rotated_at: time.nullable(),
+    last_used_at: time.nullable(),
+    previous_secret: z
+      .object({ ends_at: time, uses: z.int(), last_used_at: time.nullable() })
+      .nullable()
+      .describe('The secret before the last rotation, while it still works.'),
+  })
+  .meta({ id: 'ApiKey' });
+const ApiKeyWithSecret = ApiKey.extend({ key: z.string().describe('The full key. Shown this once.') }).meta({
+  id: 'ApiKeyWithSecret',
 });
 
-const Tokens = z.object({
-  account: Account,
-  session_id: id,
-  scopes,
-  expires_at: time.describe('When the access token ends.'),
-  token_type: z.literal('Bearer').optional(),
-  access_token: z.string().optional().describe('Absent in cookie mode.'),
-  expires_in: z.int().optional().describe('Seconds.'),
-  refresh_token: z.string().optional(),
-  refresh_expires_at: time.optional(),
-});
+const ProviderKey = z
+  .object({
+    id,
+    provider: z.string(),
+    label: z.string(),
+    mask: z.string(),
+    fingerprint: z.string(),
+    is_default: z.boolean(),
+    state: z.enum(['usable', 'needs-re-entry']),
+    checked: z.boolean().optional().describe('Whether the provider accepted it when it was saved.'),
+    created_at: time,
+    updated_at: time,
+    last_used_at: time.nullable(),
+  })
+  .meta({ id: 'ProviderKey' });
 
-const ApiKey = z.object({
-  id,
-  name: z.string(),
-  environment: z.string(),
-  prefix: z.string(),
-  last_four: z.string(),
-  scopes,
-  allowed_addresses: addresses,
-  namespace: z.string().describe('Where the resource server keeps the data of this key.'),
-  limit: limit.nullable(),
-  state: z.enum(['active', 'expired', 'revoked', 'suspended']),
-  created_at: time,
-  expires_at: time.nullable(),
-  revoked_at: time.nullable(),
-  rotated_at: time.nullable(),
-  last_used_at: time.nullable(),
-  previous_secret: z
-    .object({ ends_at: time, uses: z.int(), last_used_at: time.nullable() })
-    .nullable()
-    .describe('The secret before the last rotation, while it still works.'),
-});
-const ApiKeyWithSecret = ApiKey.extend({ key: z.string().describe('The full key. Shown this once.') });
+const Client = z
+  .object({
+    client_id: id,
+    name: z.string(),
+    token_endpoint_auth_method: z.string(),
+    scopes,
+    created_at: time,
+  })
+  .meta({ id: 'Client' });
 
-const ProviderKey = z.object({
-  id,
-  provider: z.string(),
-  label: z.string(),
-  mask: z.string(),
-  fingerprint: z.string(),
-  is_default: z.boolean(),
-  state: z.enum(['usable', 'needs-re-entry']),
-  checked: z.boolean().optional().describe('Whether the provider accepted it when it was saved.'),
-  created_at: time,
-  updated_at: time,
-  last_used_at: time.nullable(),
-});
-
-const Client = z.object({
-  client_id: id,
-  name: z.string(),
-  token_endpoint_auth_method: z.string(),
-  scopes,
-  created_at: time,
-});
-
-const Principal = z.object({
-  active: z.literal(true),
-  method: z.enum(['api_key', 'access_token', 'login', 'session']),
-  subject: id,
-  subject_type: z.enum(['user', 'client']),
-  client_id: id.nullable(),
-  key_id: id.nullable(),
-  namespace: z.string().nullable(),
-  environment: z.string().nullable(),
-  scopes,
-  audience: z.string().nullable(),
-  issued_at: time.nullable(),
-  expires_at: time.nullable(),
-});
+const Principal = z
+  .object({
+    active: z.literal(true),
+    method: z.enum(['api_key', 'access_token', 'login', 'session']),
+    subject: id,
+    subject_type: z.enum(['user', 'client']),
+    client_id: id.nullable(),
+    key_id: id.nullable(),
+    namespace: z.string().nullable(),
+    environment: z.string().nullable(),
+    scopes,
+    audience: z.string().nullable(),
+    issued_at: time.nullable(),
+    expires_at: time.nullable(),
+  })
+  .meta({ id: 'Principal' });
 
 const page = { limit: z.coerce.number().int().min(1).max(200).default(50), cursor: text(512).optional() };
 const listed = <T extends z.ZodType>(item: T) =>
@@ -224,6 +240,11 @@ export const OPERATIONS = {
       environment: text(64).optional(),
       method: text(16).optional().describe('The method of the request that is judged, for DPoP proofs.'),
       url: text(2048).optional().describe('Its URL, for DPoP proofs.'),
+      certificate_thumbprint: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{43}$/)
+        .optional()
+        .describe('SHA-256 (base64url) of the certificate its sender showed to you, for certificate-bound tokens.'),
     }),
     output: Principal,
     status: 200,
@@ -307,6 +328,7 @@ export const OPERATIONS = {
       'Whoever finds a key sends all of it; that proves the find. It is revoked or suspended, and its owner sees who told.',
     tag: 'API keys',
     access: 'anyone',
+    limit: { quota: 30, windowSeconds: 60 },
     input: z.strictObject({ key: text(512), source: text(120).optional(), url: text(2048).optional() }),
     output: z.object({ outcome: z.enum(['revoked', 'suspended', 'unknown']) }),
     status: 200,
@@ -332,6 +354,8 @@ export const OPERATIONS = {
     description: 'It can be used, replaced and deleted, never read back.',
     tag: 'Provider keys',
     access: 'manage',
+    // The provider may be asked whether the key is good: nobody shall try out keys here.
+    limit: { quota: 30, windowSeconds: 60 },
     idempotent: true,
     input: z.strictObject({
       provider: text(32),
@@ -354,6 +378,7 @@ export const OPERATIONS = {
     summary: 'Replace the value or the label of a provider key',
     tag: 'Provider keys',
     access: 'manage',
+    limit: { quota: 30, windowSeconds: 60 },
     input: z.strictObject({ id, value: text(4096).optional(), label: text(120).optional() }),
     output: ProviderKey,
     status: 200,

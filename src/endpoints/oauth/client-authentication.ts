@@ -79,7 +79,7 @@ export function createClientAuthentication({
     if (client.authMethod === 'self_signed_tls_client_auth' && presented.method === 'none') {
       return certificateProblem(client, certificateOf(ctx));
     }
-    if (presented.method !== client.authMethod) return `used ${presented.method}, registered ${client.authMethod}`;
+    if (!mayUse(client, presented.method)) return `used ${presented.method}, registered ${client.authMethod}`;
     switch (presented.method) {
       case 'none':
         return null;
@@ -131,8 +131,7 @@ export function createClientAuthentication({
         public: 'client authentication failed',
         internal: reason,
         // RFC 6749 5.2: only a client that used the Authorization header is told the scheme.
-        headers:
-          authorization === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
+        headers: authorization === '' ? {} : { 'WWW-Authenticate': `Basic realm="${issuer}", charset="UTF-8"` },
       });
 
     // Nothing is counted or remembered for clients that do not exist: their names are for anyone to make up.
@@ -141,7 +140,7 @@ export function createClientAuthentication({
 
     // Only a guess at a secret the client has is counted. Anything else cannot be guessed at, and counting it would let
     // strangers behind one address slow down everybody there.
-    const guess = 'secret' in presented && presented.method === client.authMethod;
+    const guess = 'secret' in presented && mayUse(client, presented.method);
     const counter = `${client.id}\0${facts.addressGroup}`;
     if (guess && failing.has(counter)) {
       const wait = await throttle.attempt(CLIENT_FAILURES, counter);
@@ -176,6 +175,15 @@ function certificateProblem(client: Client, thumbprint: string | null): string |
   if (thumbprint === null) return 'no client certificate';
   const matching = client.certificateThumbprints.filter((registered) => constantTimeEqual(registered, thumbprint));
   return matching.length > 0 ? null : 'the certificate is not registered';
+}
+
+/**
+ * Exactly the registered method; only a client that a user made for themselves may send its secret either way, as products
+ * promise that have both on one page.
+ */
+function mayUse({ authMethod, ownerId }: Client, method: Presented['method']): boolean {
+  if (method === authMethod) return true;
+  return ownerId !== null && method.startsWith('client_secret') && authMethod.startsWith('client_secret');
 }
 
 /** Imported keys by registered key and algorithm. Only successes are kept: the algorithm comes from an unverified header. */

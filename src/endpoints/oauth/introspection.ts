@@ -1,6 +1,8 @@
 import type { Context } from 'koa';
 import { isPublicClient } from '../../domain/clients/client.ts';
 import { toClaim } from '../../domain/credentials/confirmation.ts';
+import type { Principal } from '../../domain/credentials/principal.ts';
+import { looksLikeToken } from '../../domain/credentials/resolve.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import { readParameters, required } from '../../http/parameters.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -8,19 +10,23 @@ import type { AuthenticateClient } from './client-authentication.ts';
 import type { FindToken, FoundToken } from './find-token.ts';
 
 /**
- * RFC 7662, for opaque and JWT access tokens and refresh tokens. Only the resource server that is the audience, or the client
- * the token belongs to, learns anything; everybody else sees the same as for a token that does not exist.
+ * RFC 7662, for opaque and JWT access tokens, refresh tokens and API keys. Of a token only the resource server that is the
+ * audience, or the client it belongs to, learns anything; everybody else sees the same as for a token that does not exist. An
+ * API key is meant for every resource server here.
  */
 export function createIntrospection({
   issuer,
   authenticate,
   findToken,
   findResource,
+  findApiKey,
 }: {
   issuer: string;
   authenticate: AuthenticateClient;
   findToken: FindToken;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
+  /** Null for what is no live API key; counts and limits its use like verify. */
+  findApiKey: (ctx: Context, text: string) => Promise<Principal | null>;
 }): (ctx: Context) => Promise<void> {
   return async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -29,7 +35,13 @@ export function createIntrospection({
     if (isPublicClient(caller)) {
       throw new AppError('invalid_client', { public: 'introspection needs a client that can authenticate' });
     }
-    const token = await findToken(required(parameters, 'token'));
+    const text = required(parameters, 'token');
+    if (!looksLikeToken(text)) {
+      const key = await findApiKey(ctx, text);
+      ctx.body = key ? aboutKey(key) : { active: false };
+      return;
+    }
+    const token = await findToken(text);
     const audience = token?.audience === undefined ? null : await findResource(token.audience);
     if (!token || token.used || (token.clientId !== caller.id && audience?.clientId !== caller.id)) {
       ctx.body = { active: false };
@@ -48,6 +60,20 @@ export function createIntrospection({
       token_type: token.use === 'access_token' ? tokenType(token) : undefined,
       cnf: token.confirmation ? toClaim(token.confirmation) : undefined,
     };
+  };
+}
+
+function aboutKey(key: Principal) {
+  return {
+    active: true,
+    sub: key.subject,
+    scope: key.scopes.join(' '),
+    exp: key.expiresAt ?? undefined,
+    iat: key.issuedAt ?? undefined,
+    token_type: 'api_key',
+    key_id: key.keyId,
+    namespace: key.namespace,
+    environment: key.environment,
   };
 }
 

@@ -32,7 +32,8 @@ export interface EnginePages {
 
 const DAY = 86_400;
 
-export const sessionCookieName = (secure: boolean): string => (secure ? '__Host-gatehouse_session' : 'gatehouse_session');
+export const sessionCookieName = (secure: boolean): string =>
+  secure ? '__Host-gatehouse_session' : 'gatehouse_session';
 
 /** The engine, wholly configured. Every option that differs from its default says why. */
 export function createProvider(options: ProviderOptions): Provider {

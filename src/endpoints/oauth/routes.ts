@@ -29,6 +29,7 @@ export function oauthRoutes({
   revoke,
   clientCertificates,
   writePage,
+  limitAuthorize,
 }: {
   paths: Paths;
   engine: Engine;
@@ -39,6 +40,8 @@ export function oauthRoutes({
   /** Whether the certificates of clients reach us: by TLS of our own or in a proxy's header. */
   clientCertificates: boolean;
   writePage: ErrorWriter;
+  /** Throws rate_limit_exceeded: every new authorization stores something, and anyone can ask. */
+  limitAuthorize: Handler;
 }): (path: string) => Route | null {
   const userinfo: Handler = async (ctx) => {
     await engine.handle(ctx);
@@ -99,7 +102,11 @@ export function oauthRoutes({
   add(paths.revoke, 'revoke', { POST: revoke, OPTIONS: preflight('POST') });
   add(paths.jwks, 'jwks', { GET: jwks, HEAD: jwks, OPTIONS: publicPreflight });
   add(paths.userinfo, 'userinfo', { GET: userinfo, POST: userinfo, OPTIONS: preflight('GET, POST') });
-  add(paths.authorize, 'authorize', { GET: page, POST: asGet }, writePage);
+  const authorize: Handler = async (ctx) => {
+    await limitAuthorize(ctx);
+    await page(ctx);
+  };
+  add(paths.authorize, 'authorize', { GET: authorize, POST: asGet }, writePage);
   add(paths.logout, 'logout', { GET: page, POST: asGet }, writePage);
   add(`${paths.logout}/confirm`, 'logout confirm', { POST: page }, writePage);
   add(`${paths.logout}/success`, 'logout success', { GET: page }, writePage);

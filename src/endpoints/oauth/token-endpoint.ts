@@ -39,6 +39,10 @@ export function createTokenEndpoint({
     if (!client.grantTypes.includes(grantType)) {
       throw new AppError('unauthorized_client', { public: `this client may not use the grant type ${grantType}` });
     }
+    // Ignoring it would answer with a token that is not bound to anything.
+    if (ctx.get('dpop') !== '' && grantType !== 'client_credentials') {
+      throw new AppError('invalid_request', { public: 'DPoP is offered for the grant type client_credentials only' });
+    }
     ctx.state.label = `token ${grantType}`;
     ctx.body = await grants[grantType]({ ctx, client, parameters });
   };

@@ -2,8 +2,18 @@ import { expect } from 'chai';
 import { Browser } from '../../support/browser.ts';
 import { createClient, type TestClient } from '../../support/builders.ts';
 import { createTestClock, type Reply, type TestClock } from '../../support/harness.ts';
-import { type Exchange, snippetOf, snippetsOf, substituted, tableOf } from '../../support/snippets.ts';
-import { apiKeyOf, bearer, good, json, type PublishedApi, pageOf, publish, signedIn } from './published-api.ts';
+import { type Exchange, snippetOf, substituted, tableOf, unusedSnippets } from '../../support/snippets.ts';
+import {
+  apiKeyOf,
+  bearer,
+  good,
+  json,
+  type PublishedApi,
+  pageOf,
+  publish,
+  signedIn,
+  tokenOf,
+} from './published-api.ts';
 
 const PAGE = pageOf('api-auth');
 const HOST = 'https://api.example.com';
@@ -39,6 +49,10 @@ describe('api-auth: the published page', () => {
     user = await signedIn(api.harness);
   });
   after(() => api?.close());
+  // The clock moves on between tests.
+  beforeEach(async () => {
+    user.token = await tokenOf(api.harness, user);
+  });
 
   const send = (method: string, path: string, body?: object, headers = {}): Promise<Reply> =>
     json(api.harness, method, path, body, headers);
@@ -69,11 +83,10 @@ describe('api-auth: the published page', () => {
     status: reply.status,
     text: await reply.text(),
   });
-  /** The page's two examples of error bodies. */
-  const examples = snippetsOf(PAGE)
-    .filter(({ language, text }) => language === 'json' && text.includes('"error"'))
-    .map(({ text }) => JSON.parse(text) as { error: string; message: string });
-  const wordsOf = (error: string): string | undefined => examples.find((example) => example.error === error)?.message;
+  /** The message of the page's example of an error body. */
+  const messageIn = (heading: string): string => JSON.parse(snippetOf(PAGE, 'json', heading)).message;
+  const INVALID = messageIn('Example Error Response');
+  const EXPIRED = messageIn('Token Validation');
 
   describe('API keys', () => {
     it('work by Bearer', async () => {
@@ -145,6 +158,8 @@ describe('api-auth: the published page', () => {
       for (const secret of [fresh, next]) api.harness.keepSecret(secret);
       expect(fresh).not.to.equal(old);
       expect((await users(fresh)).status).to.equal(200);
+      clock.advance(3601);
+      expectError(await received(await users(old)), 'token_expired', EXPIRED);
     });
   });
 
@@ -171,7 +186,7 @@ describe('api-auth: the published page', () => {
     it('that has expired gets the documented error, and the refresh token a new one', async () => {
       const { token, refresh_token: refreshToken } = (await login()).json();
       clock.advance(3601);
-      expectError(await received(await users(token)), 'token_expired', wordsOf('token_expired'));
+      expectError(await received(await users(token)), 'token_expired', EXPIRED);
       const refreshed = good(await send('POST', '/v1/auth/refresh', { refresh_token: refreshToken }));
       expect(Object.keys(refreshed)).to.deep.equal(['token', 'expires_at', 'refresh_token']);
       expect((await users(refreshed.token)).status).to.equal(200);
@@ -200,10 +215,10 @@ describe('api-auth: the published page', () => {
     it('invalid_token: malformed, forged, unknown, revoked, expired key: always the same', async () => {
       const { key, id } = await apiKeyOf(api.harness, user);
       const expired = await apiKeyOf(api.harness, user, { expires_in_days: 1 });
-      user = { ...user, ...(await relogin()) };
+      user.token = await tokenOf(api.harness, user);
       good(await send('DELETE', `/v1/api-keys/${id}`, undefined, bearer(user.token)));
       clock.advance(86_401);
-      user = { ...user, ...(await relogin()) };
+      user.token = await tokenOf(api.harness, user);
       for (const credential of [
         key,
         expired.key,
@@ -211,14 +226,10 @@ describe('api-auth: the published page', () => {
         'eyJhbGciOiJub25lIn0.e30.',
         `${user.token.slice(0, -6)}AAAAAA`,
       ]) {
-        expectError(await received(await users(credential)), 'invalid_token', wordsOf('invalid_token'));
-        expectError(
-          await send('GET', '/v1/auth/verify', undefined, bearer(credential)),
-          'invalid_token',
-          wordsOf('invalid_token'),
-        );
+        expectError(await received(await users(credential)), 'invalid_token', INVALID);
+        expectError(await send('GET', '/v1/auth/verify', undefined, bearer(credential)), 'invalid_token', INVALID);
       }
-      expectError(await received(await api.fetch(`${api.url}/v1/users`)), 'invalid_token', wordsOf('invalid_token'));
+      expectError(await received(await api.fetch(`${api.url}/v1/users`)), 'invalid_token', INVALID);
     });
 
     it('invalid_credentials: a wrong password and an unknown name look the same', async () => {
@@ -313,7 +324,7 @@ describe('api-auth: the published page', () => {
       expectError(
         await send('GET', '/v1/auth/verify?environment=live', undefined, bearer(key)),
         'invalid_token',
-        wordsOf('invalid_token'),
+        INVALID,
       );
     });
 
@@ -332,7 +343,10 @@ describe('api-auth: the published page', () => {
     });
   });
 
-  async function relogin(): Promise<{ token: string }> {
-    return good(await send('POST', '/v1/auth/login', { username: user.email, password: user.password }));
-  }
+  // Last, for it looks at what the tests above have asked for.
+  describe('the page', () => {
+    it('has no example that was not run', () => {
+      expect(unusedSnippets(PAGE)).to.deep.equal([]);
+    });
+  });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createTestClock, type Reply, type TestClock } from '../../support/harness.ts';
-import { type Exchange, snippetOf, substituted, tableOf } from '../../support/snippets.ts';
+import { type Exchange, snippetOf, substituted, tableOf, unusedSnippets } from '../../support/snippets.ts';
 import { apiKeyOf, bearer, good, json, type PublishedApi, pageOf, publish, signedIn } from './published-api.ts';
 
 const PAGE = pageOf('memory-api');
@@ -66,6 +66,7 @@ describe('memory-api: the published page', () => {
       expect([live.key.slice(0, 9), test.key.slice(0, 9)]).to.deep.equal(['mem_live_', 'mem_test_']);
       for (const { key } of [live, test, test]) await run('X-API-Key Header', { [KEY]: key });
       expect(api.arrivals.at(-1)?.headers['x-auth-environment']).to.equal('test');
+      await api.harness.services.usage.flush();
       const { totals } = good(await send('GET', '/v1/usage', undefined, bearer(user.token)));
       expect(totals).to.include({ allowed: 3, billable: 1, free: 2 });
     });
@@ -238,6 +239,13 @@ describe('memory-api: the published page', () => {
         body: '{"email":"new@example.com","password":"x"}',
       });
       expect(reply.status).to.equal(415);
+    });
+  });
+
+  // Last, for it looks at what the tests above have asked for.
+  describe('the page', () => {
+    it('has no example that was not run', () => {
+      expect(unusedSnippets(PAGE)).to.deep.equal([]);
     });
   });
 });

@@ -1,8 +1,9 @@
 import Anthropic from '@anthropic-ai/sdk';
+import AnthropicBefore1 from 'anthropic-sdk-0';
 import { expect } from 'chai';
 import OpenAI from 'openai';
 import { basic, createClient, type TestClient } from '../../support/builders.ts';
-import { type Exchange, snippetOf, snippetsOf, substituted } from '../../support/snippets.ts';
+import { type Exchange, snippetOf, substituted, unusedSnippets } from '../../support/snippets.ts';
 import {
   type Arrival,
   apiKeyOf,
@@ -56,7 +57,9 @@ describe('memoryrouter: the published page', () => {
     const provider = /"model":\s*"([^"/]+)\//.exec(body)?.[1] ?? 'openai';
     const authorization = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
     const memory = headers['x-memory-key'];
-    const passed = headers['x-provider-key'] ?? (memory === undefined ? undefined : authorization);
+    // The table of headers: beside X-Memory-Key, Authorization is the provider's, unless it holds a Memory Key.
+    const providers = memory === undefined || authorization?.startsWith('mk_') ? undefined : authorization;
+    const passed = headers['x-provider-key'] ?? providers;
     const reply = await json(
       api.harness,
       'POST',
@@ -153,12 +156,11 @@ describe('memoryrouter: the published page', () => {
   });
 
   describe('its Python', () => {
-    const blocks = snippetsOf(PAGE).filter(({ language }) => language === 'python');
-    const python = async (text: string, substitutes: Record<string, string>, client = 'client'): Promise<number> => {
+    const python = async (heading: string, substitutes: Record<string, string>, client = 'client'): Promise<number> => {
+      const text = snippetOf(PAGE, 'python', heading);
       const program = `${substituted(text, { [HOST]: api.url, ...substitutes })}\nprint(${client}.chat("openai/gpt-4o"))\n`;
       return Number(await api.run.python(program, { prelude: PYTHON_SDK }));
     };
-    const [stored = '', passThrough = '', several = ''] = blocks.map(({ text }) => text);
     /** What the product sees of a request: everything that says who asks, and for what. */
     const essence = ({ method, url, headers, body }: Arrival): object => ({
       method,
@@ -175,12 +177,8 @@ describe('memoryrouter: the published page', () => {
     };
     const messages = [{ role: 'user' as const, content: 'Hello' }];
 
-    it('are three blocks, all of them run here', () => {
-      expect(blocks).to.have.length(3);
-    });
-
     it('with a stored provider key; the request is the one of the vendor’s JavaScript SDK', async () => {
-      expect(await python(stored, { mk_xxx: memoryKey })).to.equal(200);
+      expect(await python('Option 1', { mk_xxx: memoryKey })).to.equal(200);
       expect(resolved).to.include({ source: 'stored', value: `Bearer ${STORED}` });
       const asPython = essence(lastArrival());
       const client = new OpenAI({ apiKey: memoryKey, baseURL: `${api.url}/v1`, fetch: api.fetch as typeof fetch });
@@ -190,7 +188,7 @@ describe('memoryrouter: the published page', () => {
 
     it('with a provider key that is passed through; the request is the one of the vendor’s JavaScript SDK', async () => {
       const substitutes = { mk_xxxxxxxxxxxxxxxx: memoryKey, 'sk-your-openai-key': PASSED };
-      expect(await python(passThrough, substitutes)).to.equal(200);
+      expect(await python('Python example:', substitutes)).to.equal(200);
       expect(resolved).to.include({ source: 'passed-through', value: `Bearer ${PASSED}` });
       const asPython = essence(lastArrival());
       const client = new OpenAI({
@@ -206,22 +204,32 @@ describe('memoryrouter: the published page', () => {
     it('with a key for each app', async () => {
       const other = (await apiKeyOf(api.harness, user)).key;
       const substitutes = { mk_app1_xxx: memoryKey, mk_app2_xxx: other };
-      expect(await python(several, substitutes, 'app1_client')).to.equal(200);
+      expect(await python('Multiple Memory Keys', substitutes, 'app1_client')).to.equal(200);
       const first = api.arrivals.at(-1)?.headers['x-auth-namespace'];
-      expect(await python(several, substitutes, 'app2_client')).to.equal(200);
+      expect(await python('Multiple Memory Keys', substitutes, 'app2_client')).to.equal(200);
       expect(api.arrivals.at(-1)?.headers['x-auth-namespace']).not.to.equal(first);
     });
   });
 
-  it('works with the Anthropic SDK, whose key is the Memory Key', async () => {
-    const client = new Anthropic({ apiKey: memoryKey, baseURL: api.url, fetch: api.fetch as typeof fetch });
-    await client.messages.create({
+  describe('the Anthropic SDK', () => {
+    const request = {
       model: 'anthropic/claude-3-5-sonnet',
       max_tokens: 10,
-      messages: [{ role: 'user', content: 'Hello' }],
+      messages: [{ role: 'user' as const, content: 'Hello' }],
+    };
+    const options = () => ({ apiKey: memoryKey, baseURL: api.url, fetch: api.fetch as typeof fetch });
+
+    it('of the generation that the page knows sends the Memory Key by x-api-key', async () => {
+      await new AnthropicBefore1(options()).messages.create(request);
+      expect(api.arrivals.at(-1)?.headers).to.include({ 'x-api-key': memoryKey }).and.not.have.key('authorization');
+      expect(resolved).to.include({ provider: 'anthropic', header: 'x-api-key', value: 'sk-ant-stored-0123456789' });
     });
-    expect(api.arrivals.at(-1)?.headers['x-api-key']).to.equal(memoryKey);
-    expect(resolved).to.include({ provider: 'anthropic', header: 'x-api-key', value: 'sk-ant-stored-0123456789' });
+
+    it('since its version 1 sends it by Authorization, which works as well', async () => {
+      await new Anthropic(options()).messages.create(request);
+      expect(api.arrivals.at(-1)?.headers).to.include(bearer(memoryKey)).and.not.have.key('x-api-key');
+      expect(resolved).to.include({ provider: 'anthropic', header: 'x-api-key', value: 'sk-ant-stored-0123456789' });
+    });
   });
 
   describe('its errors', () => {
@@ -277,9 +285,8 @@ describe('memoryrouter: the published page', () => {
     it('a Memory Key is never passed on as a provider key', async () => {
       const { key: other } = await apiKeyOf(api.harness, user);
       expect((await chat({ 'x-memory-key': memoryKey, ...bearer(other) })).status).to.equal(400);
-      const same = await chat({ 'x-memory-key': memoryKey, ...bearer(memoryKey) });
-      if (same.status === 200) expect(resolved).to.include({ source: 'stored' });
-      else expect(same.status).to.equal(400);
+      expect((await chat({ 'x-memory-key': memoryKey, ...bearer(memoryKey) })).status).to.equal(200);
+      expect(resolved).to.include({ source: 'stored' });
     });
 
     it('a key in the URL is refused', async () => {
@@ -318,6 +325,13 @@ describe('memoryrouter: the published page', () => {
         expect(reply.status).to.be.within(401, 403);
         expect(reply.text).not.to.include(STORED);
       }
+    });
+  });
+
+  // Last, for it looks at what the tests above have asked for.
+  describe('the page', () => {
+    it('has no example that was not run', () => {
+      expect(unusedSnippets(PAGE)).to.deep.equal([]);
     });
   });
 

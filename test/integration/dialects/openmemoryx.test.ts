@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createTestClock, type Reply, type TestClock } from '../../support/harness.ts';
-import { requestLine, snippetOf, substituted, tableOf } from '../../support/snippets.ts';
+import { requestLine, snippetOf, substituted, tableOf, unusedSnippets } from '../../support/snippets.ts';
 import { apiKeyOf, bearer, good, json, type PublishedApi, pageOf, publish, signedIn } from './published-api.ts';
 
 const PAGE = pageOf('openmemoryx');
@@ -203,6 +203,13 @@ describe('openmemoryx: the published page', () => {
       expect((await post('<a/>', 'text/xml')).status).to.equal(415);
       // Only fields in a form here: this page never sends JSON under its content type.
       expect((await post('{"username":"a","password":"b"}', FORM['content-type'])).status).to.equal(400);
+    });
+  });
+
+  // Last, for it looks at what the tests above have asked for.
+  describe('the page', () => {
+    it('has no example that was not run', () => {
+      expect(unusedSnippets(PAGE)).to.deep.equal([]);
     });
   });
 });

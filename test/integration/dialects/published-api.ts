@@ -2,13 +2,13 @@
  * A product that put Gatehouse behind its published API: nginx ends TLS for its host, asks /forward-auth before a request
  * reaches the product's own server (which writes down what arrives), and hands Gatehouse's paths to Gatehouse.
  */
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atExit } from '../../support/at-exit.ts';
+import { type Identity, makeIdentity } from '../../support/certificates.ts';
 import { createPortFetch, type Fetch } from '../../support/e2e-fetch.ts';
 import { freePort } from '../../support/free-port.ts';
 import { type Harness, type HarnessOptions, type Reply, type Request, startHarness } from '../../support/harness.ts';
@@ -30,6 +30,8 @@ export interface PublishedApi {
   run: SnippetRunner;
   /** Reaches nginx from outside. */
   fetch: Fetch;
+  /** A certificate for a client that nobody but itself signed. */
+  clientIdentity(name: string): Identity;
   /** Everything that reached the product's own server, newest last. */
   arrivals: Arrival[];
   close(): Promise<void>;
@@ -46,6 +48,8 @@ export interface PublishedApiOptions {
   harness?: HarnessOptions;
 }
 
+const CERTIFICATE_HEADER = 'Client-Cert';
+
 export const pageOf = (dialect: string): string =>
   readFileSync(new URL(`./pages/${dialect}.md`, import.meta.url), 'utf8');
 
@@ -57,35 +61,32 @@ export async function publish(
   const startNginx = await requirePart('nginx', context);
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-published-'));
   atExit(() => rmSync(folder, { recursive: true, force: true }));
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
-    ],
-    { stdio: 'pipe' },
-  );
-  // nginx runs as another user.
-  chmodSync(folder, 0o755);
-  chmodSync(key, 0o644);
+  const identity = makeIdentity(folder, 'localhost');
 
   const port = await freePort();
   const url = `https://localhost:${port}`;
   const harness = await startHarness({
     ...options,
-    env: { GATEHOUSE_DIALECT: dialect, ISSUER: url, GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1', ...options.env },
+    env: {
+      GATEHOUSE_DIALECT: dialect,
+      ISSUER: url,
+      GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1',
+      GATEHOUSE_CLIENT_CERTIFICATE_HEADER: CERTIFICATE_HEADER,
+      ...options.env,
+    },
   });
   const product = await startProduct(answer ?? (async () => ({ status: 200, body: { ok: true } })));
   const gatehouse = `http://127.0.0.1:${harness.config.port}`;
   const nginx = await startNginx({
     locations: `
     listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${cert};
-    ssl_certificate_key ${key};
+    ssl_certificate ${identity.certFile};
+    ssl_certificate_key ${identity.keyFile};
+    ssl_verify_client optional_no_ca;
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header ${CERTIFICATE_HEADER} $ssl_client_escaped_cert;
 
     location / {
       proxy_pass ${gatehouse};
@@ -98,6 +99,7 @@ export async function publish(
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header ${CERTIFICATE_HEADER} $ssl_client_escaped_cert;
       proxy_set_header X-Original-Method $request_method;
       proxy_set_header X-Original-URI $request_uri;
     }
@@ -137,11 +139,12 @@ export async function publish(
       return 401 $auth_error;
     }`,
   });
-  const outside = createPortFetch(port, { ca: readFileSync(cert, 'utf8') });
+  const outside = createPortFetch(port, { ca: identity.cert });
   return {
     harness,
     url,
-    run: createSnippetRunner({ ca: cert }),
+    run: createSnippetRunner({ ca: identity.certFile }),
+    clientIdentity: (name) => makeIdentity(folder, name),
     fetch: outside.fetch,
     arrivals: product.arrivals,
     async close() {
@@ -172,29 +175,33 @@ export const bearer = (text: string): { authorization: string } => ({ authorizat
 
 /** The members of a good answer; fails with the whole answer when it is not good. */
 // biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect of it.
-export function good(reply: Reply): any {
+export function good(reply: Pick<Reply, 'status' | 'text' | 'json'>): any {
   if (reply.status >= 300) throw new Error(`${reply.status} ${reply.text}`);
   return reply.text === '' ? null : reply.json();
 }
 
 let people = 0;
 
-/** A user of the product, signed in at the canonical login. */
+/** A user of the product, signed in. */
 export async function signedIn(
   harness: Harness,
 ): Promise<{ email: string; password: string; id: string; token: string }> {
   people += 1;
-  const email = `user-${people}@example.com`;
-  const password = `a long enough password ${people}`;
+  const [email, password] = [`user-${people}@example.com`, `a long enough password ${people}`];
   harness.keepSecret(password);
-  const account = await harness.services.manageAccounts.create({ email, password });
-  const { dialect } = harness.services.product;
-  const path = Object.keys(dialect.routes).find((key) => dialect.routes[key]?.operation === 'login');
-  const name = path ? Object.keys(dialect.routes[path]?.names ?? {})[0] : undefined;
-  const answer = good(
-    await json(harness, 'POST', path?.split(' ')[1] ?? '/v1/auth/login', { [name ?? 'email']: email, password }),
-  );
-  return { email, password, id: account.id, token: answer.access_token ?? answer.token };
+  const { id } = await harness.services.manageAccounts.create({ email, password });
+  return { email, password, id, token: await tokenOf(harness, { email, password }) };
+}
+
+/** A token of the product's own login, or of the canonical one where it has none. */
+export async function tokenOf(harness: Harness, user: { email: string; password: string }): Promise<string> {
+  const { routes } = harness.services.product.dialect;
+  const [key = 'POST /v1/auth/login', route] =
+    Object.entries(routes).find(([, { operation }]) => operation === 'login') ?? [];
+  const [name = 'email'] = Object.keys(route?.names ?? {});
+  const [method = '', path = ''] = key.split(' ');
+  const answer = good(await json(harness, method, path, { [name]: user.email, password: user.password }));
+  return answer.access_token ?? answer.token;
 }
 
 /** A key of a user, made by their sign-in. */

@@ -1,9 +1,22 @@
 import { expect } from 'chai';
+import { digestSecret } from '../../../src/domain/clients/client-secrets.ts';
 import { generateClientKey } from '../../../src/domain/signing-keys/client-key.ts';
 import { assertion, basic, claimsOf } from '../../support/builders.ts';
-import type { Reply } from '../../support/harness.ts';
-import { type Exchange, snippetOf, substituted } from '../../support/snippets.ts';
-import { apiKeyOf, bearer, good, json, type PublishedApi, pageOf, publish, signedIn } from './published-api.ts';
+import type { Identity } from '../../support/certificates.ts';
+import { createProofKeys, proofFor } from '../../support/dpop.ts';
+import { createTestClock, type Reply, type TestClock } from '../../support/harness.ts';
+import { type Exchange, snippetOf, substituted, unusedSnippets } from '../../support/snippets.ts';
+import {
+  apiKeyOf,
+  bearer,
+  good,
+  json,
+  type PublishedApi,
+  pageOf,
+  publish,
+  signedIn,
+  tokenOf,
+} from './published-api.ts';
 
 const PAGE = pageOf('tokenos');
 const HOST = 'https://your-project.projects.oryapis.com';
@@ -20,10 +33,12 @@ globalThis.read = 'read';
 
 describe('tokenos: the published page', () => {
   let api: PublishedApi;
+  let clock: TestClock;
   let user: Awaited<ReturnType<typeof signedIn>>;
 
   before(async function () {
-    api = await publish(this, { dialect: 'tokenos', protect: '/v1/things', require: 'scope=read' });
+    clock = createTestClock();
+    api = await publish(this, { dialect: 'tokenos', protect: '/v1/things', require: 'scope=read', harness: { clock } });
     user = await signedIn(api.harness);
   });
   after(() => api?.close());
@@ -66,9 +81,18 @@ describe('tokenos: the published page', () => {
 
     it('Basic Auth is URL-encoded: a secret may hold any character', async () => {
       const { client_id: id } = await make();
-      const { reply } = await run('Basic Auth', id, 'a:b/ü +%');
-      expect(reply.status).to.equal(401);
-      expect(reply.json().error).to.equal('invalid_client');
+      const { stores, digester } = api.harness.services;
+      const client = await stores.clients.get(id);
+      const secret = 'a:b/ü +%41';
+      const secrets = [{ digest: digestSecret(digester, id, secret), createdAt: 0, expiresAt: null }];
+      expect(await stores.clients.update({ ...client, secrets }, client.updatedAt)).to.equal(true);
+      expect((await run('Basic Auth', id, secret)).reply.status).to.equal(200);
+      const unencoded = await api.harness.post(
+        TOKEN,
+        { grant_type: 'client_credentials', scope: 'read' },
+        { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+      );
+      expect(unencoded.status).to.equal(401);
     });
 
     it('body auth, which the page shows under JWT Bearer Auth, gets a token too', async () => {
@@ -128,13 +152,18 @@ describe('tokenos: the published page', () => {
 
     it('rotates: both secrets work for the overlap, then the new one alone', async () => {
       const made = await make();
-      const rotated = good(
-        await send('POST', `${KEYS}/${made.client_id}/rotate`, { overlap_seconds: 0 }, bearer(user.token)),
-      );
+      const rotate = { overlap_seconds: 3600 };
+      const rotated = good(await send('POST', `${KEYS}/${made.client_id}/rotate`, rotate, bearer(user.token)));
       api.harness.keepSecret(rotated.client_secret);
       expect(rotated.client_secret).not.to.equal(made.client_secret);
-      expect((await run('Basic Auth', made.client_id, made.client_secret)).reply.status).to.equal(401);
-      expect((await run('Basic Auth', made.client_id, rotated.client_secret)).reply.status).to.equal(200);
+      const statusWith = async (secret: string): Promise<number> =>
+        (await run('Basic Auth', made.client_id, secret)).reply.status;
+      expect(await statusWith(made.client_secret)).to.equal(200);
+      expect(await statusWith(rotated.client_secret)).to.equal(200);
+      clock.advance(3601);
+      expect(await statusWith(made.client_secret)).to.equal(401);
+      expect(await statusWith(rotated.client_secret)).to.equal(200);
+      user.token = await tokenOf(api.harness, user);
     });
 
     it('deletes: the API key and its tokens end', async () => {
@@ -156,6 +185,49 @@ describe('tokenos: the published page', () => {
       expect(byKey.status).to.equal(403);
       expect(byKey.json()).to.have.all.keys('error', 'error_description');
       expect(byKey.json().error).to.equal('insufficient_scope');
+    });
+  });
+
+  describe('enhanced security, where the page ends in the middle of a sentence', () => {
+    it('binds the tokens of a client to a key (DPoP): stolen ones open nothing', async () => {
+      const { client_id: id, client_secret: secret } = await make({ token_binding: 'dpop' });
+      const keys = await createProofKeys();
+      const ask = (headers = {}): Promise<Reply> =>
+        api.harness.post(
+          TOKEN,
+          { grant_type: 'client_credentials', scope: 'read' },
+          { authorization: basic(id, secret), ...headers },
+        );
+      expect((await ask()).status, 'without a proof').to.equal(400);
+      const iat = clock.nowSeconds();
+      const reply = good(await ask({ dpop: await proofFor(api.harness.url(TOKEN), keys, { claims: { iat } }) }));
+      const accessToken: string = reply.access_token;
+      expect(reply.token_type).to.equal('DPoP');
+      const url = `${api.url}/v1/things`;
+      const dpop = await proofFor(url, keys, { method: 'GET', accessToken, claims: { iat } });
+      const proved = await api.fetch(url, { headers: { authorization: `DPoP ${accessToken}`, dpop } });
+      expect(proved.status).to.equal(200);
+      expect((await things(accessToken)).status, 'as Bearer').to.equal(401);
+      const thief = await proofFor(url, await createProofKeys(), { method: 'GET', accessToken, claims: { iat } });
+      const stolen = await api.fetch(url, { headers: { authorization: `DPoP ${accessToken}`, dpop: thief } });
+      expect(stolen.status, 'with the proof of another key').to.equal(401);
+    });
+
+    it('binds the tokens of a client to its certificate (mutual TLS): stolen ones open nothing', async () => {
+      const { client_id: id, client_secret: secret } = await make({ token_binding: 'mtls' });
+      const [own, other] = [api.clientIdentity('own'), api.clientIdentity('other')];
+      const curl = async (by: Identity | null, rest: string): Promise<Exchange> => {
+        const certificate = by ? `--cert '${by.certFile}' --key '${by.keyFile}'` : '';
+        return (await api.run.bash(`curl ${certificate} ${rest}`))[0] as Exchange;
+      };
+      const ask = `-u '${id}:${secret}' -d 'grant_type=client_credentials&scope=read' ${api.url}${TOKEN}`;
+      expect((await curl(null, ask)).status, 'without a certificate').to.be.within(400, 401);
+      const token = good(await curl(own, ask)).access_token;
+      api.harness.keepSecret(token);
+      const get = `-H 'Authorization: Bearer ${token}' ${api.url}/v1/things`;
+      expect((await curl(own, get)).status).to.equal(200);
+      expect((await curl(other, get)).status, 'with another certificate').to.equal(401);
+      expect((await curl(null, get)).status, 'without one').to.equal(401);
     });
   });
 
@@ -197,6 +269,13 @@ describe('tokenos: the published page', () => {
       expect(both.status).to.be.within(400, 401);
       const inUrl = await api.harness.post(`${TOKEN}?client_id=${id}&client_secret=${secret}`, form);
       expect(inUrl.status).to.equal(400);
+    });
+  });
+
+  // Last, for it looks at what the tests above have asked for.
+  describe('the page', () => {
+    it('has no example that was not run', () => {
+      expect(unusedSnippets(PAGE)).to.deep.equal([]);
     });
   });
 });

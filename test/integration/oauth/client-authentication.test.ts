@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from '../../../src/domain/clients/client.ts';
 import {
@@ -13,6 +16,7 @@ import {
   type TestClient,
   token,
 } from '../../support/builders.ts';
+import { type Identity, makeIdentity } from '../../support/certificates.ts';
 import { type Fields, type Harness, type Reply, startHarness, travel } from '../../support/harness.ts';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -51,18 +55,31 @@ const DOORS: { name: string; path: string; fields: Fields; recognised: (client: 
   },
 ];
 
+const TLS = 'self_signed_tls_client_auth';
+const CERTIFICATE_HEADER = 'Client-Cert';
+
 describe('client authentication', () => {
   let harness: Harness;
+  let folder: string;
+  let identity: Identity;
   before(async () => {
-    harness = await startHarness({ env: { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1' } });
+    folder = mkdtempSync(join(tmpdir(), 'gatehouse-certificates-'));
+    identity = makeIdentity(folder, 'client');
+    harness = await startHarness({
+      env: { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1', GATEHOUSE_CLIENT_CERTIFICATE_HEADER: CERTIFICATE_HEADER },
+    });
   });
-  after(() => harness?.[Symbol.asyncDispose]());
+  after(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await harness?.[Symbol.asyncDispose]();
+  });
 
   const outcome = (reply: Reply): string => (reply.status === 200 ? '200' : `${reply.status} ${reply.json().error}`);
 
   const create = (authMethod: ClientAuthMethod): Promise<TestClient> =>
     createClient(harness, {
       authMethod,
+      certificateThumbprints: authMethod === TLS ? [identity.thumbprint] : [],
       grantTypes: [
         'authorization_code',
         'refresh_token',
@@ -86,8 +103,11 @@ describe('client authentication', () => {
         const client = await create(registered);
         const keyed = await create('private_key_jwt');
         for (const method of CLIENT_AUTH_METHODS) {
-          const reply = await postAs(harness, await pretending(client, method, keyed), door.path, door.fields);
-          const expected = method === registered ? door.recognised(client) : '401 invalid_client';
+          const headers = method === TLS ? { [CERTIFICATE_HEADER]: encodeURIComponent(identity.cert) } : {};
+          const reply = await postAs(harness, await pretending(client, method, keyed), door.path, door.fields, headers);
+          // A certificate is no credential of a client that registered none: it is a public client's request as ever.
+          const recognised = method === registered || (registered === 'none' && method === TLS);
+          const expected = recognised ? door.recognised(client) : '401 invalid_client';
           expect(`${method}: ${outcome(reply)}`).to.equal(`${method}: ${expected}`);
         }
       });

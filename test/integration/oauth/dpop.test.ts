@@ -297,7 +297,7 @@ describe('tokens bound to a key (DPoP)', () => {
     const url = harness.url('/v1/auth/verify');
     const verify = async (scheme: string, change?: ProofChange, by = keys): Promise<number> => {
       const fresh = { accessToken, ...change, claims: { iat: clock.nowSeconds(), ...change?.claims } };
-      const dpop = change ? { dpop: await proofFor(url, by, { method: 'GET', ...fresh }) } : {};
+      const dpop: Record<string, string> = change ? { dpop: await proofFor(url, by, { method: 'GET', ...fresh }) } : {};
       return (await harness.get(url, { authorization: `${scheme} ${accessToken}`, ...dpop })).status;
     };
     expect(await verify('DPoP', {})).to.equal(200);

@@ -56,7 +56,6 @@ describe('the server metadata', () => {
       'registration_endpoint',
       'pushed_authorization_request_endpoint',
       'device_authorization_endpoint',
-      'dpop_signing_alg_values_supported',
       'request_parameter_supported_algs',
     );
     for (const name of ['request_parameter_supported', 'request_uri_parameter_supported'])

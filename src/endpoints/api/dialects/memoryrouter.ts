@@ -1,5 +1,5 @@
 import type { AppError } from '../../../kit/errors.ts';
-import type { Dialect } from '../dialect.ts';
+import { type Dialect, route } from '../dialect.ts';
 
 /** MemoryRouter: a Memory Key says who it is, provider keys are stored or come along with the request. */
 export default {
@@ -21,8 +21,9 @@ export default {
     providerKey: { headers: ['authorization', 'x-provider-key'], authorizationWith: 'x-memory-key' },
   },
   limits: [],
-  // Its page shows no path of ours: keys and provider keys are managed in its dashboard, which is the canonical API here.
-  routes: {},
+  // Keys and provider keys are managed in its dashboard, which is the canonical API here. Its own server asks for the provider
+  // key of a request and passes on what it is told, so the errors of that must be those of its page.
+  routes: { 'POST /v1/provider-keys/resolve': route('resolveProviderKey') },
   error: (error) => ({ body: { ...wordsFor(error), ...(error.facts.fields ? { fields: error.facts.fields } : {}) } }),
 } satisfies Dialect;
 

@@ -24,7 +24,7 @@ export default {
   limits: [],
   routes: {
     'GET /dashboard/api-keys': route('listClients'),
-    'POST /dashboard/api-keys': route('createClient', { defaults: { scopes: ['read'] } }),
+    'POST /dashboard/api-keys': route('createClient'),
     'POST /dashboard/api-keys/{id}/rotate': route('rotateClientSecret'),
     'DELETE /dashboard/api-keys/{id}': route('removeClient'),
   },

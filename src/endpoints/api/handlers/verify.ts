@@ -21,7 +21,7 @@ export function createVerifyHandler({
   clock: Clock;
 }): Pick<Handlers, 'verify'> {
   return {
-    async verify({ credential, required_scopes: scopes, audience, environment, method, url }, { ctx, presented }) {
+    async verify({ credential, required_scopes: scopes, audience, environment, ...judged }, { ctx, presented }) {
       const inHeaders = presented.credential;
       if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
         throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
@@ -38,10 +38,10 @@ export function createVerifyHandler({
         {
           facts: factsOf(ctx),
           judged: {
-            method: method ?? ctx.method,
-            url: url ?? ctx.href,
+            method: judged.method ?? ctx.method,
+            url: judged.url ?? ctx.href,
             proofs: proofsOf(ctx),
-            certificateThumbprint: thumbprintOf(ctx),
+            certificateThumbprint: judged.certificate_thumbprint ?? thumbprintOf(ctx),
           },
           onLimits: (decision) =>
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),

@@ -13,7 +13,7 @@ describe('warnings before API keys expire', () => {
     warn = createWarnExpiring({ apiKeys: world.stores.apiKeys, audit, clock: world.clock });
   });
   afterEach(() => world.close());
-  const warnings = async (id: string) => (await world.events('api_key.expiring', id)).map((event) => event).reverse();
+  const warnings = async (id: string) => (await world.events('api_key.expiring', id)).reverse();
   const daysOf = async (id: string) => (await warnings(id)).map((event) => (event as { days?: number }).days);
 
   it('come 30, 14 and 3 days before the end, once each, and name the key', async () => {
@@ -51,6 +51,15 @@ describe('warnings before API keys expire', () => {
     world.clock.atMs += 5 * DAY_MS;
     await warn(100);
     expect([await daysOf(week.id), await daysOf(day.id)]).to.deep.equal([[3], []]);
+  });
+
+  it('come for an imported key however near its end was', async () => {
+    const expiresAt = Math.floor((world.clock.atMs + 2 * DAY_MS) / 1000);
+    const [outcome] = await world.manage.importMany([
+      { owner: world.ada.id, name: 'Old', algorithm: 'sha256', digest: 'a'.repeat(64), expiresAt },
+    ]);
+    await warn(100);
+    expect(await daysOf(outcome && 'id' in outcome ? outcome.id : '')).to.deep.equal([3]);
   });
 
   it('do not come for keys that are revoked or never end', async () => {

@@ -14,7 +14,7 @@ import { createDigester } from '../../../../src/kit/digest.ts';
 import { AppError } from '../../../../src/kit/errors.ts';
 import { createLog } from '../../../../src/kit/log.ts';
 import { createSealer } from '../../../../src/kit/seal.ts';
-import { openStores } from '../../../storage/open-stores.ts';
+import { openStorage } from '../../../../src/storage/open-storage.ts';
 
 export const DAY_MS = 86_400_000;
 export const IMPORT_KEY = Buffer.from('the key that the other system used');
@@ -28,11 +28,13 @@ export const SCOPES = [
 export async function createWorld(
   settings: { leakPolicy?: 'revoke' | 'suspend'; lifetimeSeconds?: number | null; importKey?: Buffer | null } = {},
 ) {
-  const stores = await openStores({
+  const clock = { ...systemClock, atMs: 1_800_000_000_000, nowMs: () => clock.atMs };
+  const stores = await openStorage({
     databaseUrl: 'sqlite::memory:',
     log: createLog({ level: 'silent', destination: { write: () => {} } }),
+    clock,
   });
-  const clock = { ...systemClock, atMs: 1_800_000_000_000, nowMs: () => clock.atMs };
+  await stores.migrations.up();
   const digester = createDigester(Buffer.alloc(32, 3));
   const peppers = await loadPeppers({
     store: stores.dataKeys,
