@@ -5,17 +5,15 @@ declare module 'autocannon' {
     connections: number;
     /** Seconds. */
     duration: number;
-    method: 'POST';
+    method: 'GET' | 'POST';
     headers: Readonly<Record<string, string>>;
-    /** Sent in turn by each connection. */
-    requests: readonly { body: string }[];
+    /** Sent in turn by each connection; their headers are added to those above. */
+    requests: readonly { body?: string; headers?: Readonly<Record<string, string>> }[];
     verifyBody: (body: string) => boolean;
     /** Milliseconds between samples; the run ends with one. */
     sampleInt: number;
   }
   interface Result {
-    '2xx': number;
-    non2xx: number;
     errors: number;
     mismatches: number;
     statusCodeStats: Record<string, { count: number }>;

@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { PROXY_HEADERS } from './fixtures.ts';
+import { FORM, PROXY_HEADERS } from './fixtures.ts';
 
 export interface Answer {
   status: number;
@@ -8,8 +8,11 @@ export interface Answer {
 }
 
 export interface HttpClient {
-  /** `form` makes it a POST. Follows no redirects. */
-  send(path: string, options?: { form?: string; headers?: Readonly<Record<string, string>> }): Promise<Answer>;
+  /** `form` and `json` make it a POST. Follows no redirects. */
+  send(
+    path: string,
+    options?: { form?: string; json?: object; headers?: Readonly<Record<string, string>> },
+  ): Promise<Answer>;
   close(): void;
 }
 
@@ -17,11 +20,12 @@ export interface HttpClient {
 export function createHttpClient(port: number): HttpClient {
   const agent = new Agent({ keepAlive: true });
   return {
-    send: (path, { form, headers = {} } = {}) =>
+    send: (path, { form, json, headers = {} } = {}) =>
       new Promise((resolve, reject) => {
-        const type = form === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+        const body = json ? JSON.stringify(json) : form;
+        const type = body === undefined ? {} : { 'Content-Type': json ? 'application/json' : FORM };
         const options = {
-          ...{ host: '127.0.0.1', port, path, agent, method: form === undefined ? 'GET' : 'POST' },
+          ...{ host: '127.0.0.1', port, path, agent, method: body === undefined ? 'GET' : 'POST' },
           headers: { ...PROXY_HEADERS, ...type, ...headers },
         };
         const sent = request(options, (response) => {
@@ -37,7 +41,7 @@ export function createHttpClient(port: number): HttpClient {
           );
         });
         sent.on('error', reject);
-        sent.end(form);
+        sent.end(body);
       }),
     close: () => agent.destroy(),
   };

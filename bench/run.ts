@@ -2,6 +2,7 @@
  * `npm run bench`: the performance targets, measured. See docs/benchmarks.md.
  *   --large           a million clients and five million token rows against an empty database
  *   --purge           the token endpoint while a million expired rows are removed
+ *   --verify          verification, made-up keys and sign-in by JSON alone
  *   --profile FOLDER  a CPU profile of each kind of request, for the developer tools of Chromium
  *   --sql-only        without Redis
  *   --rounds N        rounds of the comparison (3)
@@ -17,11 +18,13 @@ import { measureLarge } from './large.ts';
 import { profile } from './profile.ts';
 import { measurePurge } from './purge.ts';
 import { measureTargets } from './targets.ts';
+import { measureVerify } from './verify.ts';
 
 const { values } = parseArgs({
   options: {
     large: { type: 'boolean', default: false },
     purge: { type: 'boolean', default: false },
+    verify: { type: 'boolean', default: false },
     profile: { type: 'string' },
     'sql-only': { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
@@ -41,7 +44,11 @@ try {
   if (values.large) await measureLarge(setting);
   else if (values.purge) await measurePurge(setting);
   else if (values.profile) await profile(setting, { folder: resolve(values.profile), seconds: Number(values.seconds) });
-  else await measureTargets(setting, { rounds: Number(values.rounds), seconds: Number(values.seconds) });
+  else {
+    const length = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+    if (!values.verify) await measureTargets(setting, length);
+    await measureVerify(setting, length);
+  }
 } finally {
   await postgres.stop();
   await redis?.stop();

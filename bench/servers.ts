@@ -77,21 +77,28 @@ export async function startGatehouse(
   };
 }
 
-export async function startBaseline(fixture: Fixture): Promise<MeasuredServer> {
-  const program = fileURLToPath(new URL('baseline-server.ts', import.meta.url));
-  const env = { NODE_ENV: 'production', BENCH_FIXTURE: JSON.stringify(fixture) };
-  const child = start([process.execPath, program], env, 'pipe');
+/** The OAuth engine alone. */
+export const startBaseline = (fixture: Fixture): Promise<MeasuredServer> =>
+  startProgram('baseline-server.ts', {
+    env: { BENCH_FIXTURE: JSON.stringify(fixture) },
+    paths: { token: '/token', introspect: '/token/introspection' },
+  });
+
+/** Koa alone; it answers every path. */
+export const startHello = (): Promise<MeasuredServer> =>
+  startProgram('hello-server.ts', { env: {}, paths: { token: '/', introspect: '/' } });
+
+async function startProgram(
+  file: string,
+  { env, paths }: { env: Record<string, string>; paths: MeasuredServer['paths'] },
+): Promise<MeasuredServer> {
+  const program = fileURLToPath(new URL(file, import.meta.url));
+  const child = start([process.execPath, program], { NODE_ENV: 'production', ...env }, 'pipe');
   const port = await new Promise<number>((resolve, reject) => {
-    child.process.once('exit', () => reject(new Error(`the baseline did not start:\n${child.errors()}`)));
+    child.process.once('exit', () => reject(new Error(`${file} did not start:\n${child.errors()}`)));
     child.process.stdout?.on('data', (text: Buffer) => resolve(Number(/^port (\d+)/.exec(text.toString())?.[1])));
   });
-  return {
-    name: 'baseline',
-    pid: child.pid,
-    port,
-    paths: { token: '/token', introspect: '/token/introspection' },
-    stop: child.stop,
-  };
+  return { name: 'baseline', pid: child.pid, port, paths, stop: child.stop };
 }
 
 function start(command: string[], env: Record<string, string>, stdout: 'ignore' | 'pipe') {

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlServer } from '../test/support/servers/sql-server.ts';
 import { residentMb } from './cores.ts';
+import { oauthRequests } from './oauth-requests.ts';
 import { prepare } from './prepare.ts';
+import { comparisonTable, ratioFinding } from './report.ts';
 import { type Databases, startBaseline, startGatehouse } from './servers.ts';
 import { type Cost, countStatements } from './statements.ts';
-import { atLeast, atMost, type Finding, findingsTable, table } from './table.ts';
-import { type Comparison, compare, type RequestName } from './throughput.ts';
+import { atMost, type Finding, findingsTable, table } from './table.ts';
+import { compare } from './throughput.ts';
 
 export interface Setting {
   postgres: SqlServer;
@@ -13,11 +15,6 @@ export interface Setting {
   print: (text: string) => void;
 }
 
-const RATIOS: Readonly<Record<RequestName, number>> = {
-  'client credentials, opaque': 1,
-  'client credentials, JWT ES256': 1,
-  'introspection, opaque': 1.5,
-};
 const STATEMENTS: Readonly<Record<string, number>> = {
   'first sign-in and consent, up to the code': 16,
   'code to tokens': 5,
@@ -30,8 +27,6 @@ const ROUND_TRIPS: Readonly<Record<string, number>> = {
 };
 const RESIDENT_MB = 140;
 const REST_MS = 5000;
-/** Below this share of its core a server was waiting for the load, and its rate says nothing about it. */
-const BUSY = 0.9;
 
 export async function measureTargets(
   { postgres, redisUrl, print }: Setting,
@@ -51,7 +46,8 @@ export async function measureTargets(
   const baseline = await startBaseline(fixture);
   await sleep(REST_MS);
   const memory = { gatehouse: residentMb(gatehouse.pid), baseline: residentMb(baseline.pid) };
-  const comparisons = await compare({ gatehouse, baseline, fixture, rounds, seconds, progress: print });
+  const kinds = oauthRequests(fixture);
+  const comparisons = await compare({ gatehouse, baseline, kinds, rounds, seconds, progress: print });
   await sleep(REST_MS);
   const later = { gatehouse: residentMb(gatehouse.pid), baseline: residentMb(baseline.pid) };
   await gatehouse.stop();
@@ -70,40 +66,9 @@ export async function measureTargets(
   );
 }
 
-function ratioFinding({ name, gatehouse, baseline, rateRatio, cpuRatio }: Comparison): Finding {
-  const busy = Math.min(gatehouse.coreShare, baseline.coreShare) >= BUSY;
-  // A server that has its core to itself answers as many requests as their CPU time lets it.
-  return busy
-    ? atLeast(`${name}, rate`, RATIOS[name], rateRatio, ' x')
-    : atLeast(`${name}, rate`, RATIOS[name], cpuRatio, ' x', ' (by CPU time)');
-}
-
 function statementFindings(costs: readonly Cost[]): Finding[] {
   return costs.flatMap(({ flow, sql, redis }) => [
     ...(STATEMENTS[flow] === undefined ? [] : [atMost(`${flow}, SQL statements`, STATEMENTS[flow], sql)]),
     ...(ROUND_TRIPS[flow] === undefined ? [] : [atMost(`${flow}, round trips`, ROUND_TRIPS[flow], sql + redis)]),
   ]);
-}
-
-function comparisonTable(comparisons: readonly Comparison[]): string {
-  const rows = comparisons.flatMap(({ name, gatehouse, baseline, rateRatio, cpuRatio }) =>
-    (
-      [
-        ['Gatehouse', gatehouse],
-        ['baseline', baseline],
-      ] as const
-    ).map(([server, result]) => [
-      server === 'Gatehouse' ? name : '',
-      server,
-      result.rate.toFixed(0),
-      result.cpuMsPerRequest.toFixed(3),
-      `${(result.coreShare * 100).toFixed(0)} %`,
-      result.p50Ms.toFixed(1),
-      result.p99Ms.toFixed(1),
-      server === 'Gatehouse' ? `${rateRatio.toFixed(2)} x` : '',
-      server === 'Gatehouse' ? `${cpuRatio.toFixed(2)} x` : '',
-    ]),
-  );
-  const head = ['', '', 'requests/s', 'CPU ms each', 'of its core', 'p50 ms', 'p99 ms', 'by rate', 'by CPU'];
-  return table(head, rows);
 }

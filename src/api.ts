@@ -15,6 +15,7 @@ import { createApi } from './endpoints/api/create-api.ts';
 import canonical from './endpoints/api/dialects/gatehouse.ts';
 import { createExposed } from './endpoints/api/exposed.ts';
 import { createForwardAuth } from './endpoints/api/forward-auth.ts';
+import { FORWARD_AUTH } from './endpoints/api/forwarded-request.ts';
 import { type CheckBinding, createGuard } from './endpoints/api/guard.ts';
 import { createAccountHandlers } from './endpoints/api/handlers/account.ts';
 import { createApiKeyHandlers } from './endpoints/api/handlers/api-keys.ts';
@@ -28,11 +29,11 @@ import { createLimitByCaller } from './endpoints/api/limit-by-caller.ts';
 import { createLoginCookies } from './endpoints/api/login-cookies.ts';
 import { createReadPresented } from './endpoints/api/presented.ts';
 import { createUseProviderKey } from './endpoints/api/use-provider-key.ts';
+import { createWellKnown } from './endpoints/api/well-known.ts';
 import type { createDeviceCookie } from './http/device-cookie.ts';
 import { factsOf } from './http/request-context.ts';
 import type { Route } from './http/routes.ts';
 import { AppError } from './kit/errors.ts';
-import { createTaggedCache } from './kit/tagged-cache.ts';
 import { CACHE_MS, type Services } from './services.ts';
 
 /** New authorizations from one address, which may be that of an office. */
@@ -84,13 +85,6 @@ export function createJsonApi({
   const scopesOf = ({ scopes }: Account): string[] => scopesOfAccount(scopes, catalogue);
   const heldScopes = (granted: readonly string[], { scopes }: Account) => stillHeld(granted, scopes, catalogue);
 
-  const accounts = createTaggedCache<Account>({
-    max: 100_000,
-    ttlMs: CACHE_MS,
-    tagsOf: ({ id }) => [`account:${id}`],
-    doubtfulMs: 0,
-    clock,
-  });
   const resolver = createCredentialResolver({
     apiKeys: createApiKeyResolver({
       apiKeys: stores.apiKeys,
@@ -118,7 +112,8 @@ export function createJsonApi({
         const record = await stores.tokens.find('LoginSession', loginSessionKey(sessionId));
         return record !== null && (record.expiresAt === null || record.expiresAt > clock.nowSeconds());
       },
-      findAccount: async (id) => (await accounts.find(id, () => stores.accounts.find(id)))?.value ?? null,
+      // Not remembered apart: what is remembered of a token would then be older than the bound.
+      findAccount: stores.accounts.find,
       heldScopes,
       allScopes: scopesOf,
       cacheMs: CACHE_MS,
@@ -127,7 +122,6 @@ export function createJsonApi({
   });
   services.onCredentialsChanged((tags, saidAtMs) => {
     for (const tag of tags) {
-      accounts.forget(tag);
       resolver.forget(tag);
     }
     observeRevocationLag((clock.nowMs() - saidAtMs) / 1000);
@@ -143,7 +137,6 @@ export function createJsonApi({
     usualEnvironment: Object.keys(dialect.keys.environments)[0] ?? '',
     revocationBoundMs: CACHE_MS,
     realm: issuer,
-    resourceMetadataUrl: `${issuer}/.well-known/oauth-protected-resource`,
     clock,
   });
   const cookies = createLoginCookies({ secure: protocol === 'https:', origin, clock });
@@ -208,6 +201,7 @@ export function createJsonApi({
       ...createAccountHandlers({ accounts: stores.accounts, login, deviceCookie }),
       ...createVerifyHandler({
         guard,
+        places: dialect.credentials,
         legacyRateLimitHeaders: dialect.legacyRateLimitHeaders ?? false,
         thumbprintOf,
         clock,
@@ -234,6 +228,7 @@ export function createJsonApi({
     guard,
     readPresented,
     exposed,
+    requireResourceServer: useProviderKey.requireResourceServer,
     async providerAuthorization(ctx, { principal, provider: name, providerKey }) {
       const { provider, value, source } = await useProviderKey.forPrincipal(ctx, principal, {
         provider: name,
@@ -244,6 +239,8 @@ export function createJsonApi({
     thumbprintOf,
     clock,
   });
+
+  const wellKnown = createWellKnown({ issuer, title: dialect.title, catalogue, keyFormat });
 
   return {
     async findApiKey(ctx, text) {
@@ -256,6 +253,7 @@ export function createJsonApi({
       }
     },
     limitAuthorize: (ctx) => limitByCaller(ctx, AUTHORIZE_LIMIT, factsOf(ctx).addressGroup),
-    route: (path) => (path === '/forward-auth' ? forwardAuth : api(path)),
+    route: (path) =>
+      path === FORWARD_AUTH || path.startsWith(`${FORWARD_AUTH}/`) ? forwardAuth : (wellKnown(path) ?? api(path)),
   };
 }

@@ -10,14 +10,17 @@ const OPEN_PATHS = new Set(['/health', '/ready']);
  * from the Host header by the engine; an unknown one would make it speak for somebody else (security requirement MD01).
  */
 export function gate({ issuer, enforceHttps }: { issuer: string; enforceHttps: boolean }): Middleware {
-  const { host, port, protocol } = new URL(issuer);
+  const { host, port, protocol, pathname } = new URL(issuer);
+  const forwardAuth = `${pathname.replace(/\/$/, '')}/forward-auth`;
   const defaultPort = protocol === 'https:' ? '443' : '80';
   const accepted = new Set([host, port === '' ? `${host}:${defaultPort}` : host]);
   return (ctx, next) => {
     toOriginForm(ctx, accepted);
     if (OPEN_PATHS.has(ctx.path)) return next();
+    // Some proxies ask under the name of the API they stand before. Nothing of the answer is made from it.
+    const byName = !factsOf(ctx).byProxy || (ctx.path !== forwardAuth && !ctx.path.startsWith(`${forwardAuth}/`));
     const asked = (ctx.req.headers.host ?? '').toLowerCase();
-    if (!accepted.has(asked)) {
+    if (byName && !accepted.has(asked)) {
       throw new AppError('misdirected_host', { public: `This server answers for ${host} only.` });
     }
     if (enforceHttps && !factsOf(ctx).encrypted) throw new AppError('https_required');

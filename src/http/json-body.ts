@@ -48,7 +48,8 @@ function parseJson(text: string): Members {
 }
 
 function parseForm(text: string): Members {
-  const members: Members = {};
+  // Without a prototype, so that `__proto__` is a name like any other.
+  const members = Object.create(null) as Members;
   for (const [name, value] of new URLSearchParams(text)) {
     if (Object.hasOwn(members, name)) {
       throw new AppError('invalid_request', {

@@ -129,17 +129,26 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
     });
 
     it('updates everything but what never changes and the use counters', async () => {
-      const before = keyOf({ lastUsedAt: 1, previousUses: 2, previousUsedAt: 3 });
+      const { rotatedAt } = full();
+      const before = keyOf({ rotatedAt, lastUsedAt: 1, previousUses: 2, previousUsedAt: 3, warnedDays: 4 });
       await keys.insert(before);
       const changed = { ...full(), id: before.id, version: before.version };
       expect(await keys.update(changed)).to.equal(true);
-      const { ownerId, createdBy, createdAt, lastUsedAt, previousUses, previousUsedAt } = before;
+      const { ownerId, createdBy, createdAt, lastUsedAt, previousUses, previousUsedAt, warnedDays } = before;
       expect((await keys.find(before.id))?.key).to.deep.equal({
         ...changed,
-        ...{ ownerId, createdBy, createdAt, lastUsedAt, previousUses, previousUsedAt, version: before.version + 1 },
+        ...{ ownerId, createdBy, createdAt, lastUsedAt, previousUses, previousUsedAt, warnedDays },
+        version: before.version + 1,
       });
       expect(await keys.update(changed), 'stale').to.equal(false);
       expect(await keys.update(keyOf()), 'unknown').to.equal(false);
+    });
+
+    it('counts the uses of the secret before from the rotation on', async () => {
+      const key = keyOf({ rotatedAt: T, previousUses: 2, previousUsedAt: 3 });
+      await keys.insert(key);
+      expect(await keys.update({ ...key, rotatedAt: T + 1 })).to.equal(true);
+      expect((await keys.find(key.id))?.key).to.include({ rotatedAt: T + 1, previousUses: 0, previousUsedAt: null });
     });
 
     it('lets exactly one of 50 that read the same version write theirs', async () => {

@@ -20,7 +20,7 @@ const keyOf = (changes: Partial<ProviderKey> = {}): ProviderKey => ({
   wrappedKey: `v1.${newId('wrapped')}`,
   wrappedBy: 'ring-1',
   mask: 'sk-…wxyz',
-  fingerprint: 'f'.repeat(43),
+  fingerprint: newId('f').slice(0, 16),
   isDefault: true,
   createdAt: T,
   updatedAt: T,
@@ -54,6 +54,26 @@ export function providerKeyStoreSuite(open: () => Promise<Parts>): void {
       insert: (key: ProviderKey, request) => keys.insert(key, request),
       exists: async (key) => (await keys.find(key.ownerId, key.id)) !== null,
     }));
+
+    it('stores one value of an owner and provider once, however many ask at once', async () => {
+      const fingerprint = 'the-same-value';
+      const results = await parallel(50, () => keys.insert(keyOf({ ownerId, fingerprint, isDefault: false })));
+      expect(results.filter(({ kind }) => kind === 'inserted')).to.have.length(1);
+      expect(results.filter(({ kind }) => kind === 'taken')).to.have.length(49);
+      expect(await keys.list(ownerId)).to.have.length(1);
+      const elsewhere = await keys.insert(keyOf({ ownerId, fingerprint, provider: 'anthropic' }));
+      expect(elsewhere.kind, 'another provider').to.equal('inserted');
+    });
+
+    it('replaces no value by one that another key of the owner has', async () => {
+      const [first, second] = [keyOf({ ownerId }), keyOf({ ownerId, isDefault: false })];
+      await keys.insert(first);
+      await keys.insert(second);
+      const twin = { ...second, fingerprint: first.fingerprint, version: 2 };
+      expect(await keys.replace(twin, 1)).to.equal(false);
+      expect((await keys.find(ownerId, second.id))?.version).to.equal(1);
+      expect(await keys.replace({ ...first, version: 2 }, 1), 'its own').to.equal(true);
+    });
 
     /** The ids of the owner's defaults for the provider; findDefault must agree. */
     async function defaults(): Promise<string[]> {

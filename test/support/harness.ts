@@ -101,9 +101,15 @@ export function travel(seconds: number): Disposable {
   };
 }
 
-/** Names of parameters and members whose values open something. */
-const SECRET_NAMES =
-  /"?\b(access_token|refresh_token|id_token|code|password|client_secret|client_assertion|code_verifier|token)"?(?:=|":\s*")([^&"\s]{16,})/g;
+/** Names of parameters and members whose values open something: of OAuth, of the JSON API, of the vault. */
+const SECRET_NAMES = new RegExp(
+  String.raw`"?\b(?:${[
+    'access_token|refresh_token|id_token|code|password|client_secret|client_assertion|code_verifier|token',
+    'current_password|new_password|key|api_key|credential',
+    'value|provider_key',
+  ].join('|')})"?(?:=|":\s*")([^&"\s]{16,})`,
+  'g',
+);
 
 /**
  * GATEHOUSE_TEST_STORES=postgres,redis (or mariadb) runs every suite that does not choose its stores on those: what holds on
@@ -193,7 +199,7 @@ export async function startHarness({
   }
 
   function remember(text: string): void {
-    for (const [, , value] of text.matchAll(SECRET_NAMES)) if (value) secrets.add(decodeURIComponent(value));
+    for (const [, value] of text.matchAll(SECRET_NAMES)) if (value) secrets.add(decoded(value));
   }
 
   async function exchange(path: string, { method = 'GET', headers = {}, body }: Request = {}): Promise<Reply> {
@@ -244,7 +250,8 @@ export async function startHarness({
     async send(pathOrUrl, request = {}) {
       const reply = await exchange(pathOf(pathOrUrl), { ...request, headers: { ...asProxy, ...request.headers } });
       if (typeof request.body === 'string') remember(request.body);
-      if (reply.status === 200 && reply.headers['content-type']?.includes('json')) remember(reply.text);
+      if (reply.status >= 200 && reply.status < 300 && reply.headers['content-type']?.includes('json'))
+        remember(reply.text);
       if (reply.headers.location) remember(reply.headers.location);
       for (const cookie of reply.cookies) {
         const value = /=([^;]{16,})/.exec(cookie)?.[1];
@@ -278,6 +285,15 @@ export async function startHarness({
     },
   };
   return harness;
+}
+
+/** As a form has it; JSON may hold a percent sign that means nothing. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 /** The secrets that stand in a text, which may be long, as may the list. */

@@ -3,6 +3,8 @@
  * (test/support/hooks.ts). A missing part skips the suite; with GATEHOUSE_TEST_REQUIRE_ALL=1 it fails instead.
  */
 import { chromiumAvailable, launchChromium } from './chromium.ts';
+import { caddyAvailable, startCaddy } from './servers/caddy.ts';
+import { fastapiAvailable, startFastapi } from './servers/fastapi.ts';
 import { mariadbAvailable, startMariadb } from './servers/mariadb.ts';
 import { nginxAvailable, startNginx } from './servers/nginx.ts';
 import { postgresAvailable, startPostgres } from './servers/postgres.ts';
@@ -31,6 +33,9 @@ const PARTS = {
   },
   /** nginx is configured per suite: the part is its start function. */
   nginx: { available: nginxAvailable, start: async () => startNginx, stop: async () => {} },
+  /** So are Caddy and the Python server. */
+  caddy: { available: caddyAvailable, start: async () => startCaddy, stop: async () => {} },
+  fastapi: { available: fastapiAvailable, start: async () => startFastapi, stop: async () => {} },
 };
 
 type Parts = { [Name in keyof typeof PARTS]: Awaited<ReturnType<(typeof PARTS)[Name]['start']>> };

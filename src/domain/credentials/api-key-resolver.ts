@@ -114,6 +114,7 @@ export function createApiKeyResolver({
         expiresAt: key.expiresAt === null ? null : Math.floor(key.expiresAt / 1000),
         sessionId: null,
         confirmation: null,
+        addressBound: key.allowedAddresses.length > 0,
         limit: key.limit,
         oldSecretEndsAt,
       },

@@ -23,6 +23,8 @@ export interface Principal {
   sessionId: string | null;
   /** RFC 7800: the key that the caller must have proved to hold. */
   confirmation: { jkt?: string; x5tS256?: string } | null;
+  /** It is good from some addresses only; whoever asks again from elsewhere may be told otherwise. */
+  addressBound: boolean;
   /** The key's own limit. */
   limit: LimitQuota | null;
   /** The old secret of a rotated key was used; it works until then (milliseconds). */

@@ -26,6 +26,7 @@ export function createCredentialResolver({
   return {
     resolve({ text, from }, ip) {
       if (from === 'session-cookie') return tokens.resolve(text, 'session');
+      if (from === 'login-cookie') return tokens.resolve(text, 'login');
       return looksLikeToken(text) ? tokens.resolve(text, 'token') : apiKeys.resolve(text, ip);
     },
     forget(tag) {

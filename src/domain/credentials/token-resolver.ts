@@ -33,8 +33,11 @@ export interface FoundSession {
   tokenId: string;
 }
 
+export type TokenResolverKind = 'token' | 'login' | 'session';
+
 export interface TokenResolver {
-  resolve(text: string, kind: 'token' | 'session'): Promise<Resolution>;
+  /** `login`: nothing but an access token of the JSON login, whose cookie it came in. */
+  resolve(text: string, kind: TokenResolverKind): Promise<Resolution>;
   forget(tag: CredentialTag): void;
 }
 
@@ -148,6 +151,7 @@ export function createTokenResolver({
         expiresAt: token.expiresAt,
         sessionId: null,
         confirmation: token.confirmation,
+        addressBound: false,
         limit: null,
         oldSecretEndsAt: null,
       },
@@ -199,11 +203,13 @@ export function createTokenResolver({
 
   return {
     async resolve(text, kind) {
-      const entry = await cache.find(sha256(`${kind}\0${text}`), () => read(text, kind));
+      const source = kind === 'session' ? 'session' : 'token';
+      const entry = await cache.find(sha256(`${source}\0${text}`), () => read(text, source));
       if (!entry) return refused('unknown', 'access_token');
       const { value: found, readAtMs } = entry;
       if ('refused' in found) return refused(found.refused, found.method);
       const { principal } = found;
+      if (kind === 'login' && principal.method !== 'login') return refused('malformed', principal.method);
       if (principal.expiresAt !== null && principal.expiresAt <= clock.nowSeconds()) {
         return refused('expired', principal.method);
       }
@@ -223,6 +229,7 @@ const personal = (account: Account): Omit<Principal, 'method' | 'scopes' | 'issu
   audience: null,
   sessionId: null,
   confirmation: null,
+  addressBound: false,
   limit: null,
   oldSecretEndsAt: null,
 });

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Principal } from '../../domain/credentials/principal.ts';
 import type { RequestFacts } from '../../http/request-context.ts';
+import type { AppError } from '../../kit/errors.ts';
 import type { Input, OperationName, Output } from './operations.ts';
 import type { Presented } from './presented.ts';
 
@@ -10,6 +11,8 @@ export interface Call {
   facts: RequestFacts;
   /** Null where anyone may call, and for resource servers. */
   principal: Principal | null;
+  /** Why the credential that came along counts for nobody, where it need not. */
+  refusal: AppError | null;
   presented: Presented;
   /** Set for operations that may be repeated safely, when the caller asked for it. */
   repeatable: { idempotencyKey: string; content: string } | undefined;

@@ -14,7 +14,7 @@ import { judgedRequest } from './judged-request.ts';
 import type { LimitByCaller } from './limit-by-caller.ts';
 import { type Access, OPERATIONS, type OperationName } from './operations.ts';
 import type { createReadPresented } from './presented.ts';
-import { parseInput, readRequest } from './read-input.ts';
+import { inTheirNames, parseInput, readRequest } from './read-input.ts';
 import { createRouteTable, type MatchedRoute, type TableRoute } from './route-table.ts';
 
 /** RFC 9110 tokens and a little more: what an Idempotency-Key may be made of. */
@@ -60,7 +60,7 @@ export function createApi({
     const operation = OPERATIONS[route.operation];
     await exposed.refuseInUrl(ctx, ctx.querystring);
     const presented = readPresented(ctx);
-    const principal = await admit(ctx, operation.access, presented, dialect);
+    const { principal, refusal } = await admit(ctx, operation.access, presented, dialect);
     if ('limit' in operation) {
       const rule = { name: route.operation.toLowerCase(), ...operation.limit };
       await limitByCaller(ctx, rule, principal?.subject ?? factsOf(ctx).addressGroup);
@@ -70,11 +70,15 @@ export function createApi({
       ctx,
       facts: factsOf(ctx),
       principal,
+      refusal,
       presented,
       repeatable: 'idempotent' in operation ? repeatable(ctx, route.operation, input) : undefined,
     };
     const handler = handlers[route.operation] as (input: unknown, call: Call) => Promise<unknown>;
-    const output = operation.output.parse(await handler(input, call));
+    const answer = await handler(input, call).catch((error: unknown) => {
+      throw inTheirNames(error, entry);
+    });
+    const output = operation.output.parse(answer);
     ctx.status = route.status ?? operation.status;
     if (output === null) ctx.body = null;
     else ctx.body = route.answer ? (route.answer as (output: unknown) => unknown)(output) : output;
@@ -85,16 +89,19 @@ export function createApi({
     access: Access,
     presented: Call['presented'],
     dialect: Dialect,
-  ): Promise<Call['principal']> {
-    if (access === 'anyone') return null;
+  ): Promise<Pick<Call, 'principal' | 'refusal'>> {
+    if (access === 'anyone') return NOBODY;
     if (access === 'resource-server') {
       await authenticateResourceServer(ctx);
-      return null;
+      return NOBODY;
     }
-    if (access === 'known' && !presented.credential) return null;
+    if (access === 'known' && !presented.credential) return NOBODY;
     const admission = guard(
       presented.credential,
-      { audience, scopes: (who) => (access === 'manage' && !isSignIn(who) && manageScope ? [manageScope] : []) },
+      {
+        audiences: [audience],
+        scopes: (who) => (access === 'manage' && !isSignIn(who) && manageScope ? [manageScope] : []),
+      },
       {
         facts: factsOf(ctx),
         judged: judgedRequest(ctx, thumbprintOf(ctx)),
@@ -106,7 +113,9 @@ export function createApi({
       },
     );
     // Whoever signs out may come with a token that has ended.
-    if (access === 'known') return admission.then(({ principal }) => principal, unlessOurFault);
+    if (access === 'known') {
+      return admission.then(({ principal }) => ({ principal, refusal: null }), ifWorthNothing);
+    }
     const { principal } = await admission;
     if (principal.subjectType !== 'user') {
       throw new AppError('insufficient_scope', {
@@ -116,7 +125,7 @@ export function createApi({
     if (access === 'sign-in' && !isSignIn(principal)) {
       throw new AppError('insufficient_scope', { public: 'Sign in to do this; a key or token of an app may not.' });
     }
-    return principal;
+    return { principal, refusal: null };
   }
 
   function build({ path, routes, parameters }: MatchedRoute): Route {
@@ -142,8 +151,11 @@ export function createApi({
   };
 }
 
-function unlessOurFault(error: unknown): null {
-  if (error instanceof AppError && error.entry.status < 500) return null;
+const NOBODY = { principal: null, refusal: null };
+
+/** Only of a credential that is worth nothing: one that came too often, say, still stands for somebody. */
+function ifWorthNothing(error: unknown): Pick<Call, 'principal' | 'refusal'> {
+  if (error instanceof AppError && error.entry.status === 401) return { principal: null, refusal: error };
   throw error;
 }
 

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { KeyFormat } from '../../domain/api-keys/key-format.ts';
 import type { RecordAudit } from '../../domain/audit/audit.ts';
+import { looksLikeToken } from '../../domain/credentials/resolve.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { createExpiringSet } from '../../kit/cache.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -10,17 +11,18 @@ export interface Exposed {
   refuseInUrl(ctx: Context, query: string): Promise<void>;
 }
 
-/** Names under which APIs take credentials in a query. */
+/** Names under which APIs take credentials in a query, and which mean nothing else. */
 const NAMES = new Set([
   'access_token',
   'api_key',
   'apikey',
   'api-key',
   'x-api-key',
-  'token',
-  'key',
   'refresh_token',
-  'jwt',
+  'credential',
+  'password',
+  'client_secret',
+  'provider_key',
 ]);
 
 export function createExposed({ format, audit }: { format: KeyFormat; audit: RecordAudit }): Exposed {
@@ -29,7 +31,8 @@ export function createExposed({ format, audit }: { format: KeyFormat; audit: Rec
     async refuseInUrl(ctx, query) {
       if (query === '') return;
       const found = [...new URLSearchParams(query)].find(
-        ([name, value]) => format.looksLikeKey(value) || (NAMES.has(name.toLowerCase()) && value.length >= 8),
+        ([name, value]) =>
+          format.looksLikeKey(value) || looksLikeToken(value) || (NAMES.has(name.toLowerCase()) && value.length >= 8),
       );
       if (!found) return;
       const keyId = format.parse(found[1])?.id;

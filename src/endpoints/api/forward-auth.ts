@@ -5,11 +5,13 @@ import { factsOf } from '../../http/request-context.ts';
 import type { ErrorWriter, Route } from '../../http/routes.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
+import { allowCaching } from './allow-caching.ts';
 import { noticeOldSecret } from './answers.ts';
 import type { Dialect } from './dialect.ts';
 import { createErrorWriter } from './error-writer.ts';
 import type { Exposed } from './exposed.ts';
-import type { Guard, JudgedRequest, Requirements } from './guard.ts';
+import { FORWARD_AUTH, isForNginx, readQuestion } from './forwarded-request.ts';
+import type { Guard } from './guard.ts';
 import { identityHeaders } from './identity-headers.ts';
 import { proofsOf } from './judged-request.ts';
 import type { createReadPresented } from './presented.ts';
@@ -25,14 +27,14 @@ const NGINX_STATUSES = new Set([200, 401, 403]);
 
 /**
  * The question of a proxy: may this request pass? For nginx auth_request, Traefik ForwardAuth, Caddy forward_auth and Envoy
- * ext_authz. What the proxy requires stands in the query of its own configuration: `environment`, `scope` (repeated), `audience`,
- * `provider`, and `mode=nginx`. Any method, no body is read.
+ * ext_authz. Any method, no body is read; see forwarded-request.ts for what it may ask.
  */
 export function createForwardAuth({
   dialect,
   guard,
   readPresented,
   exposed,
+  requireResourceServer,
   providerAuthorization,
   thumbprintOf,
   clock,
@@ -41,6 +43,8 @@ export function createForwardAuth({
   guard: Guard;
   readPresented: ReturnType<typeof createReadPresented>;
   exposed: Exposed;
+  /** Throws unless the proxy may have provider keys. */
+  requireResourceServer: (ctx: Context) => Promise<void>;
   providerAuthorization: ProviderAuthorization;
   thumbprintOf: (ctx: Context) => string | null;
   clock: Clock;
@@ -49,10 +53,11 @@ export function createForwardAuth({
 
   async function answer(ctx: Context): Promise<void> {
     ctx.set('Cache-Control', 'no-store');
-    const { requirements, provider } = readRequirements(ctx);
-    const original = originalRequest(ctx);
+    const { requirements, provider, original } = readQuestion(ctx);
     await exposed.refuseInUrl(ctx, new URL(original.url).search.slice(1));
-    const presented = readPresented(ctx, original.method);
+    // What a stranger says of the method of a request cannot open the way for a cookie.
+    const presented = readPresented(ctx, factsOf(ctx).byProxy ? original.method : 'UNKNOWN');
+    if (provider !== null) await requireGateway(ctx);
     const { principal, maxAgeSeconds } = await guard(presented.credential, requirements, {
       facts: factsOf(ctx),
       judged: { ...original, proofs: proofsOf(ctx), certificateThumbprint: thumbprintOf(ctx) },
@@ -69,10 +74,7 @@ export function createForwardAuth({
         providerKey: presented.providerKey,
       });
       ctx.set({ 'X-Upstream-Authorization': authorization, 'X-Upstream-Key': key, 'X-Upstream-Key-Source': source });
-    } else if (maxAgeSeconds > 0) {
-      ctx.set('Cache-Control', `private, max-age=${maxAgeSeconds}`);
-      ctx.vary('Authorization, X-API-Key, Cookie');
-    }
+    } else allowCaching(ctx, maxAgeSeconds, dialect.credentials);
     noticeOldSecret(ctx, principal);
     ctx.set(identityHeaders(principal));
     ctx.set('X-Auth-Status', '200');
@@ -80,51 +82,26 @@ export function createForwardAuth({
     ctx.body = '';
   }
 
+  /** The caller did nothing wrong when the gateway's own credential is: a 401 would make them throw theirs away. */
+  async function requireGateway(ctx: Context): Promise<void> {
+    try {
+      await requireResourceServer(ctx);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.entry.status >= 500) throw error;
+      throw new AppError('server_error', { internal: `the gateway may not use provider keys: ${error.message}` });
+    }
+  }
+
   const writeError: ErrorWriter = (ctx, error) => {
     writeBody(ctx, error);
     ctx.set(identityHeaders(null));
     ctx.set('X-Auth-Status', String(ctx.status));
-    if (new URLSearchParams(ctx.querystring).get('mode') !== 'nginx') return;
+    if (ctx.path !== FORWARD_AUTH || !isForNginx(new URLSearchParams(ctx.querystring))) return;
     ctx.set('X-Auth-Error', asHeader(String(ctx.body)));
     if (!NGINX_STATUSES.has(ctx.status) && ctx.status < 500) ctx.status = 403;
   };
 
   return { name: 'forward-auth', methods: {}, anyMethod: answer, writeError };
-}
-
-function readRequirements(ctx: Context): { requirements: Requirements; provider: string | null } {
-  const query = new URLSearchParams(ctx.querystring);
-  const known = ['environment', 'scope', 'audience', 'provider', 'mode'];
-  const unknown = [...query.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new AppError('invalid_request', { public: `forward-auth knows ${known.join(', ')}` });
-  }
-  const one = (name: string): string | undefined => query.get(name) ?? undefined;
-  const [environment, audience] = [one('environment'), one('audience')];
-  return {
-    requirements: {
-      scopes: query.getAll('scope').flatMap((scope) => scope.split(' ').filter(Boolean)),
-      ...(environment === undefined ? {} : { environment }),
-      ...(audience === undefined ? {} : { audience }),
-    },
-    provider: query.get('provider'),
-  };
-}
-
-/** The request in front of the proxy. Only a trusted proxy is believed; for anyone else it is the request at hand. */
-function originalRequest(ctx: Context): Pick<JudgedRequest, 'method' | 'url'> {
-  const { byProxy } = factsOf(ctx);
-  const header = (...names: string[]): string =>
-    byProxy ? (names.map((name) => ctx.get(name)).find(Boolean) ?? '') : '';
-  const scheme = header('x-forwarded-proto').split(',').at(-1)?.trim() || ctx.protocol;
-  const host = header('x-forwarded-host', 'x-original-host').split(',').at(-1)?.trim() || ctx.host;
-  const target =
-    header('x-original-uri', 'x-forwarded-uri', 'x-original-url', 'x-envoy-original-path') || ctx.originalUrl;
-  const url = URL.parse(target, `${scheme}://${host}`);
-  return {
-    method: header('x-original-method', 'x-forwarded-method') || ctx.method,
-    url: url?.href ?? `${scheme}://${host}/`,
-  };
 }
 
 /** JSON fit for a header: on one line, in ASCII. */

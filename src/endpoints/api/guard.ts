@@ -14,7 +14,8 @@ import { AppError } from '../../kit/errors.ts';
 export interface Requirements {
   /** Which scopes may depend on who it is. */
   scopes?: readonly string[] | ((principal: Principal) => readonly string[]);
-  audience?: string;
+  /** Any of them. */
+  audiences?: readonly string[];
   environment?: string;
 }
 
@@ -58,7 +59,6 @@ export function createGuard({
   usualEnvironment,
   revocationBoundMs,
   realm,
-  resourceMetadataUrl,
   clock,
 }: {
   resolver: CredentialResolver;
@@ -70,14 +70,17 @@ export function createGuard({
   /** Of credentials that name none: tokens and sessions. */
   usualEnvironment: string;
   revocationBoundMs: number;
+  /** The issuer. */
   realm: string;
-  resourceMetadataUrl: string;
   clock: Clock;
 }): Guard {
   // A refusal repeated within a minute is one event in the audit trail: strangers must not be able to fill it.
   const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
-  const challenge = (parts: Record<string, string>): Record<string, string> => ({
-    'WWW-Authenticate': `Bearer ${Object.entries({ realm, ...parts, resource_metadata: resourceMetadataUrl })
+  const challenge = (
+    { audiences: [audience = realm] = [] }: Requirements,
+    parts: Record<string, string>,
+  ): Record<string, string> => ({
+    'WWW-Authenticate': `Bearer ${Object.entries({ realm, ...parts, ...resourceMetadata(audience) })
       .map(([name, value]) => `${name}="${value}"`)
       .join(', ')}`,
   });
@@ -103,27 +106,31 @@ export function createGuard({
   async function refuse(
     refusal: Extract<Resolution, { kind: 'refused' }>,
     presented: PresentedCredential,
+    requirements: Requirements,
     facts: RequestFacts,
   ): Promise<AppError> {
     await note(refusal.reason, facts, refusal);
-    return unauthenticated(presented, refusal.reason === 'expired' && refusal.method !== 'api_key');
+    return unauthenticated(presented, requirements, refusal.reason === 'expired' && refusal.method !== 'api_key');
   }
 
-  function unauthenticated(presented: PresentedCredential, expired = false): AppError {
+  function unauthenticated(presented: PresentedCredential, requirements: Requirements, expired = false): AppError {
     const isToken = presented.from.endsWith('cookie') || looksLikeToken(presented.text);
     return new AppError(expired ? 'token_expired' : 'unauthenticated', {
       ...(expired ? {} : { public: 'The credential is not valid.' }),
-      headers: challenge({ error: 'invalid_token' }),
+      headers: challenge(requirements, { error: 'invalid_token' }),
       facts: { credential: isToken ? 'token' : 'api_key' },
     });
   }
 
   return async (presented, requirements, { facts, judged, onLimits }) => {
     if (!presented) {
-      throw new AppError('unauthenticated', { public: 'No credential was sent.', headers: challenge({}) });
+      throw new AppError('unauthenticated', {
+        public: 'No credential was sent.',
+        headers: challenge(requirements, {}),
+      });
     }
     const resolution = await resolver.resolve(presented, facts.ip);
-    if (resolution.kind === 'refused') throw await refuse(resolution, presented, facts);
+    if (resolution.kind === 'refused') throw await refuse(resolution, presented, requirements, facts);
     const { principal } = resolution;
     const ownerId = principal.subjectType === 'user' ? principal.subject : null;
     const refuseUse = async (reason: string, error: AppError): Promise<AppError> => {
@@ -133,15 +140,15 @@ export function createGuard({
     };
 
     const unbound = await checkBinding(principal.confirmation, presented, judged);
-    if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented));
-    const { audience, environment } = requirements;
+    if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented, requirements));
+    const { audiences, environment } = requirements;
     const scopes =
       typeof requirements.scopes === 'function' ? requirements.scopes(principal) : (requirements.scopes ?? []);
-    if (audience !== undefined && principal.audience !== null && principal.audience !== audience) {
-      throw await refuseUse('wrong-audience', unauthenticated(presented));
+    if (audiences && !isMeantFor(principal, audiences)) {
+      throw await refuseUse('wrong-audience', unauthenticated(presented, requirements));
     }
     if (environment !== undefined && (principal.environment ?? usualEnvironment) !== environment) {
-      throw await refuseUse('wrong-environment', unauthenticated(presented));
+      throw await refuseUse('wrong-environment', unauthenticated(presented, requirements));
     }
     const held = expandScopes(principal.scopes, catalogue);
     const missing = scopes.find((scope) => !held.has(scope));
@@ -150,7 +157,7 @@ export function createGuard({
         'insufficient-scope',
         new AppError('insufficient_scope', {
           public: `The credential lacks the scope ${missing}.`,
-          headers: challenge({ error: 'insufficient_scope', scope: scopes.join(' ') }),
+          headers: challenge(requirements, { error: 'insufficient_scope', scope: scopes.join(' ') }),
           facts: { scope: missing },
         }),
       );
@@ -167,10 +174,12 @@ export function createGuard({
       });
     }
     count(principal, 'allowed');
+    // Limits count every request; a cookie is good for some requests only, and that is looked at each time.
+    const mustAskAgain = rateLimits.applies(subject) || presented.from.endsWith('cookie');
     return {
       principal,
       limits,
-      maxAgeSeconds: rateLimits.applies(subject) ? 0 : believableSeconds(principal, resolution.readAtMs),
+      maxAgeSeconds: mustAskAgain ? 0 : believableSeconds(principal, resolution.readAtMs),
     };
   };
 
@@ -179,15 +188,39 @@ export function createGuard({
     usage.record({ keyId, ownerId: subject, environment, outcome, oldSecret: oldSecretEndsAt !== null });
   }
 
-  /** What is left of the revocation bound, and never more than is left of the credential. */
-  function believableSeconds({ expiresAt, confirmation }: Principal, readAtMs: number): number {
-    // Whoever holds a bound token proves it anew with every request.
-    if (confirmation !== null) return 0;
+  /**
+   * What is left of the revocation bound, and never more than is left of the credential. Nothing of one that is only good with
+   * a proof or from an address: whoever remembers the answer does not look at those.
+   */
+  function believableSeconds(
+    { expiresAt, oldSecretEndsAt, confirmation, addressBound }: Principal,
+    readAtMs: number,
+  ): number {
+    if (confirmation !== null || addressBound) return 0;
     const nowMs = clock.nowMs();
-    const boundMs = revocationBoundMs - (nowMs - readAtMs);
-    const lifeMs = expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt * 1000 - nowMs;
-    return Math.max(0, Math.floor(Math.min(boundMs, lifeMs) / 1000));
+    // A clock that was set back must not make an answer good for longer.
+    const boundMs = revocationBoundMs - Math.max(0, nowMs - readAtMs);
+    const endsAt = Math.min(
+      expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt * 1000,
+      oldSecretEndsAt ?? Number.POSITIVE_INFINITY,
+    );
+    return Math.max(0, Math.floor(Math.min(boundMs, endsAt - nowMs) / 1000));
   }
+}
+
+/**
+ * API keys and sessions are for the whole product. An access token without an audience is for userinfo alone: an app that was
+ * let see who somebody is was not let do anything else.
+ */
+export const isMeantFor = ({ method, audience }: Principal, wanted: readonly string[]): boolean =>
+  audience === null ? method !== 'access_token' : wanted.includes(audience);
+
+/** RFC 9728 3.1: the document of a resource server, when its identifier says where that would be. */
+function resourceMetadata(audience: string): Record<string, string> {
+  const url = URL.parse(audience);
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) return {};
+  const path = url.pathname === '/' ? '' : url.pathname;
+  return { resource_metadata: `${url.origin}/.well-known/oauth-protected-resource${path}` };
 }
 
 function limitSubject(principal: Principal, facts: RequestFacts): LimitSubject {

@@ -59,6 +59,17 @@ const Tokens = z
   })
   .meta({ id: 'Tokens' });
 
+const Session = z
+  .object({
+    id,
+    current: z.boolean(),
+    signed_in_at: time,
+    expires_at: time,
+    ip: z.string(),
+    user_agent: z.string(),
+  })
+  .meta({ id: 'Session' });
+
 const ApiKey = z
   .object({
     id,
@@ -101,6 +112,8 @@ const ProviderKey = z
     last_used_at: time.nullable(),
   })
   .meta({ id: 'ProviderKey' });
+
+const Provider = z.object({ name: z.string(), title: z.string() }).meta({ id: 'Provider' });
 
 const Client = z
   .object({
@@ -147,7 +160,7 @@ export const OPERATIONS = {
       given_name: text(120).optional(),
       family_name: text(120).optional(),
     }),
-    output: Account.extend({ api_key: ApiKeyWithSecret.optional() }),
+    output: Account.extend({ api_key: ApiKeyWithSecret.optional() }).meta({ id: 'NewAccount' }),
     status: 201,
   },
   login: {
@@ -188,7 +201,7 @@ export const OPERATIONS = {
     tag: 'Authentication',
     access: 'user',
     input: nothing,
-    output: Account.extend({ scopes }),
+    output: Account.extend({ scopes }).meta({ id: 'AccountWithScopes' }),
     status: 200,
   },
   changePassword: {
@@ -206,16 +219,7 @@ export const OPERATIONS = {
     access: 'sign-in',
     input: nothing,
     output: z.object({
-      data: z.array(
-        z.object({
-          id,
-          current: z.boolean(),
-          signed_in_at: time,
-          expires_at: time,
-          ip: z.string(),
-          user_agent: z.string(),
-        }),
-      ),
+      data: z.array(Session),
     }),
     status: 200,
   },
@@ -236,7 +240,10 @@ export const OPERATIONS = {
     input: z.strictObject({
       credential: text(8192).optional(),
       required_scopes: scopes.optional(),
-      audience: text(512).optional(),
+      audience: z
+        .union([text(512), z.array(text(512)).min(1).max(16)])
+        .optional()
+        .describe('Any of them.'),
       environment: text(64).optional(),
       method: text(16).optional().describe('The method of the request that is judged, for DPoP proofs.'),
       url: text(2048).optional().describe('Its URL, for DPoP proofs.'),
@@ -338,7 +345,7 @@ export const OPERATIONS = {
     tag: 'Provider keys',
     access: 'anyone',
     input: nothing,
-    output: z.object({ data: z.array(z.object({ name: z.string(), title: z.string() })) }),
+    output: z.object({ data: z.array(Provider) }),
     status: 200,
   },
   listProviderKeys: {
@@ -411,14 +418,16 @@ export const OPERATIONS = {
       key_id: id.optional(),
       provider_key: text(4096).optional().describe('The provider key that came with the request.'),
     }),
-    output: z.object({
-      provider: z.string(),
-      source: z.enum(['stored', 'passed-through']),
-      key_id: id.nullable(),
-      fingerprint: z.string(),
-      header: z.string().describe('The header the provider expects.'),
-      value: z.string().describe('The value of that header.'),
-    }),
+    output: z
+      .object({
+        provider: z.string(),
+        source: z.enum(['stored', 'passed-through']),
+        key_id: id.nullable(),
+        fingerprint: z.string(),
+        header: z.string().describe('The header the provider expects.'),
+        value: z.string().describe('The value of that header.'),
+      })
+      .meta({ id: 'UsedProviderKey' }),
     status: 200,
   },
   usage: {

@@ -38,8 +38,8 @@ export function createReadPresented({
       provider !== undefined && ctx.get(provider.authorizationWith) !== '' && !isOurs(authorization?.text ?? '');
     const found: PresentedCredential[] = [];
     for (const name of headers) {
-      const text = ctx.get(name);
-      if (text !== '') found.push({ text, from: 'header' });
+      // Node joins several of one name with commas, which would make of two credentials one that is none.
+      for (const text of ctx.req.headersDistinct[name] ?? []) if (text !== '') found.push({ text, from: 'header' });
     }
     if (authorization && !authorizationIsProviders && places.headers.includes('authorization'))
       found.push(authorization);

@@ -1,8 +1,9 @@
 import type { Context } from 'koa';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Members, readMembers } from '../../http/json-body.ts';
 import { printable } from '../../http/parameters.ts';
 import { AppError } from '../../kit/errors.ts';
+import { OPERATIONS } from './operations.ts';
 import type { TableRoute } from './route-table.ts';
 
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
@@ -20,7 +21,7 @@ export async function readRequest(
   if (hasBody && ctx.querystring !== '') {
     throw new AppError('invalid_request', { public: 'send everything in the request body, nothing in the URL' });
   }
-  const sent = hasBody ? await readMembers(ctx, { forms: dialect.forms ?? 'refused' }) : readQuery(ctx);
+  const sent = hasBody ? await readMembers(ctx, { forms: dialect.forms ?? 'refused' }) : readQuery(ctx, route);
   const members: Members = { ...route.defaults };
   const { names = {}, fixed = {} } = route;
   const theirs = new Set(Object.values(names));
@@ -35,21 +36,28 @@ export async function readRequest(
   return { ...members, ...parameters, ...fixed };
 }
 
-function readQuery(ctx: Context): Members {
-  const members: Members = {};
+/** A list has its items apart by spaces, or its parameter repeated. */
+function readQuery(ctx: Context, { operation, names = {} }: TableRoute['route']): Members {
+  const shape: Record<string, z.ZodType> = OPERATIONS[operation].input.shape;
+  // Without a prototype, so that `__proto__` is a name like any other.
+  const members = Object.create(null) as Members;
   for (const [name, value] of new URLSearchParams(ctx.querystring)) {
-    if (Object.hasOwn(members, name)) throw invalid([{ field: printable(name), problem: 'must not be repeated' }]);
-    members[name] = value;
+    const before = members[name];
+    const ours = Object.hasOwn(names, name) ? (names[name] as string) : name;
+    if (isList(shape[ours])) members[name] = [...((before as string[] | undefined) ?? []), ...value.split(' ')];
+    else if (before !== undefined) throw invalid([{ field: printable(name), problem: 'must not be repeated' }]);
+    else members[name] = value;
   }
   return members;
 }
+
+const isList = (schema: z.ZodType | undefined): boolean =>
+  schema instanceof z.ZodArray || (schema instanceof z.ZodOptional && isList(schema.unwrap() as z.ZodType));
 
 /** Checks against the schema; what is wrong is named as the caller named it. */
 export function parseInput(schema: z.ZodType, members: Members, { route }: TableRoute): unknown {
   const result = schema.safeParse(members);
   if (result.success) return result.data;
-  const theirName = (ours: string): string =>
-    Object.entries(route.names ?? {}).find(([, name]) => name === ours)?.[0] ?? ours;
   const fields = result.error.issues.flatMap((issue) => {
     const [first = '', ...rest] = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
@@ -58,12 +66,24 @@ export function parseInput(schema: z.ZodType, members: Members, { route }: Table
         problem: 'is not known',
       }));
     }
-    const field = printable([theirName(first), ...rest].join('.'));
+    const field = printable([theirName(first, route), ...rest].join('.'));
     const missing = issue.code === 'invalid_type' && issue.input === undefined && !(first in members);
     return [{ field, problem: missing ? 'is missing' : printable(issue.message, 200) }];
   });
   throw invalid(fields);
 }
+
+/** What the domain found wrong with members, which it calls by names of its own (`givenName`), as the caller named them. */
+export function inTheirNames(error: unknown, { route }: TableRoute): unknown {
+  if (!(error instanceof AppError) || error.code !== 'invalid_request' || !error.facts.fields) return error;
+  const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return invalid(
+    error.facts.fields.map(({ field, problem }) => ({ field: theirName(snakeCase(field), route), problem })),
+  );
+}
+
+const theirName = (ours: string, { names = {} }: TableRoute['route']): string =>
+  Object.entries(names).find(([, name]) => name === ours)?.[0] ?? ours;
 
 export function invalid(fields: readonly { field: string; problem: string }[]): AppError {
   const shown = fields.slice(0, 20);

@@ -64,9 +64,9 @@ export function createUseProviderKey({
 
   /** A token that a user gave for another API is no reason to hand this one their key. */
   async function requireAudience(principal: Principal, client: Client): Promise<void> {
-    if (principal.audience === null || principal.method === 'login') return;
-    const resource = await findResource(principal.audience);
-    if (resource?.clientId === client.id || client.resources.includes(principal.audience)) return;
+    if (principal.method !== 'access_token') return;
+    const resource = principal.audience === null ? null : await findResource(principal.audience);
+    if (resource?.clientId === client.id || client.resources.includes(principal.audience ?? '')) return;
     throw new AppError('insufficient_scope', { public: 'The credential is meant for another resource server.' });
   }
 

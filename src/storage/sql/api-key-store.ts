@@ -18,13 +18,16 @@ const SELECT_WITH_OWNER =
 /** What never changes, and what counting uses writes at any time. */
 const NOT_REPLACED = new Set<string>([
   ...['id', 'owner_id', 'created_by', 'created_at', 'version'],
-  ...['last_used_at', 'previous_uses', 'previous_used_at'],
+  ...['last_used_at', 'previous_uses', 'previous_used_at', 'warned_days'],
 ]);
 const REPLACED = API_KEY_COLUMNS.filter((column) => !NOT_REPLACED.has(column));
 
+/** The uses of the secret before the last rotation are those of one that a new rotation makes the last but one. */
 const UPDATE =
-  `update api_keys set ${REPLACED.map((column) => `${column} = ?`).join(', ')}, version = version + 1 ` +
-  'where id = ? and version = ?';
+  'update api_keys set ' +
+  'previous_uses = case when coalesce(rotated_at, -1) = ? then previous_uses else 0 end, ' +
+  'previous_used_at = case when coalesce(rotated_at, -1) = ? then previous_used_at end, ' +
+  `${REPLACED.map((column) => `${column} = ?`).join(', ')}, version = version + 1 where id = ? and version = ?`;
 
 export function createApiKeyStore({ database }: { database: Database }): ApiKeyStore {
   async function findBy(column: 'id' | 'imported_digest', value: string): Promise<KeyWithOwner | null> {
@@ -72,7 +75,8 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
     async update(key) {
       const row = toApiKeyRow(key);
       const values = REPLACED.map((column) => row[column]);
-      return (await database.affected(UPDATE, [...values, key.id, key.version])) === 1;
+      const rotatedAt = key.rotatedAt ?? -1;
+      return (await database.affected(UPDATE, [rotatedAt, rotatedAt, ...values, key.id, key.version])) === 1;
     },
 
     async listExpiring(beforeMs, nowMs, days, limit) {

@@ -17,7 +17,9 @@ export class KeyGone extends Error {}
  * before the first key. SQLite lets one writer in at a time anyway.
  */
 export async function lockOwner(tx: Statements, dialect: Dialect, ownerId: string): Promise<void> {
-  if (dialect !== 'sqlite') await tx.rows('select id from accounts where id = ? for update', [ownerId]);
+  // SQLite has one lock, for all writers, and takes it with the first change.
+  if (dialect === 'sqlite') await tx.affected('update accounts set id = id where id = ?', [ownerId]);
+  else await tx.rows('select id from accounts where id = ? for update', [ownerId]);
 }
 
 export async function moveDefault(tx: Statements, key: Placed): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ProviderKey } from '../../domain/provider-keys/provider-key.ts';
 import type { ProviderKeyStore } from '../../domain/provider-keys/provider-key-store.ts';
-import type { Database } from './database.ts';
+import type { Database, Statements } from './database.ts';
 import { insertOnce } from './idempotent-request-store.ts';
 import { defaultOf, fillDefault, KeyGone, lockOwner, moveDefault } from './provider-key-defaults.ts';
 import { PROVIDER_KEY_COLUMNS, type ProviderKeyRow, toProviderKey, toProviderKeyRow } from './provider-key-rows.ts';
@@ -9,6 +9,12 @@ const SELECT = `select ${PROVIDER_KEY_COLUMNS} from provider_keys where`;
 
 /** Two ranges, which an index can serve; it cannot for `<>`. */
 const WRAPPED_BY_OTHERS = '(wrapped_by < ? or wrapped_by > ?)';
+
+/** Whether another key of the owner has the same value; the owner is locked. */
+async function hasTwin(tx: Statements, { id, ownerId, provider, fingerprint }: ProviderKey): Promise<boolean> {
+  const sql = 'select 1 as one from provider_keys where owner_id = ? and provider = ? and fingerprint = ? and id <> ?';
+  return (await tx.rows(sql, [ownerId, provider, fingerprint, id])).length > 0;
+}
 
 export function createProviderKeyStore({ database }: { database: Database }): ProviderKeyStore {
   const keys = async (where: string, values: readonly (string | number)[]): Promise<ProviderKey[]> =>
@@ -26,6 +32,7 @@ export function createProviderKeyStore({ database }: { database: Database }): Pr
     insert: (key, request) =>
       insertOnce(database, request, async (tx) => {
         await lockOwner(tx, database.dialect, key.ownerId);
+        if (await hasTwin(tx, key)) return false;
         if (!(await tx.insertIfAbsent('provider_keys', toProviderKeyRow(key)))) return false;
         if (key.isDefault) await moveDefault(tx, key);
         else await fillDefault(tx, key);
@@ -38,7 +45,10 @@ export function createProviderKeyStore({ database }: { database: Database }): Pr
         'fingerprint = ?, updated_at = ? where id = ? and owner_id = ? and version = ?';
       const values = [key.label, key.version, key.sealedValue, key.wrappedKey, key.wrappedBy, key.mask];
       const more = [key.fingerprint, key.updatedAt, key.id, key.ownerId, before];
-      return (await database.affected(sql, [...values, ...more])) === 1;
+      return database.transaction(async (tx) => {
+        await lockOwner(tx, database.dialect, key.ownerId);
+        return !(await hasTwin(tx, key)) && (await tx.affected(sql, [...values, ...more])) === 1;
+      });
     },
 
     async makeDefault(ownerId, id) {

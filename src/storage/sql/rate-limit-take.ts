@@ -12,11 +12,14 @@ export const NOW: Record<Dialect, string> = {
   mariadb: 'cast(unix_timestamp(now(6)) * 1000000 as signed)',
 };
 
-/** The later of when the counter is full and now. */
+/**
+ * The later of when the counter is full and now. No counter is further ahead than its capacity (`?`), unless the clock was set
+ * back since: then it counts as empty, and fills again from now.
+ */
 const START: Record<Dialect, string> = {
-  sqlite: `max(${TABLE}.arrives_at, ${NOW.sqlite})`,
-  postgres: `greatest(${TABLE}.arrives_at, ${NOW.postgres})`,
-  mariadb: `greatest(arrives_at, ${NOW.mariadb})`,
+  sqlite: `min(max(${TABLE}.arrives_at, ${NOW.sqlite}), ${NOW.sqlite} + ?)`,
+  postgres: `least(greatest(${TABLE}.arrives_at, ${NOW.postgres}), ${NOW.postgres} + ?)`,
+  mariadb: `least(greatest(arrives_at, ${NOW.mariadb}), ${NOW.mariadb} + ?)`,
 };
 
 /** Takes one from a counter, at once; how far ahead it then is, or null when it is empty. */
@@ -33,7 +36,7 @@ function takeOneFrom(dialect: 'sqlite' | 'postgres'): TakeOne {
     `returning arrives_at - ${now} as ahead`;
   return async (statements, counter) => {
     const { interval, capacity } = cellOf(counter);
-    const values = [counter.id, interval, interval, interval, capacity];
+    const values = [counter.id, interval, capacity, interval, capacity, interval, capacity];
     const [row] = await statements.rows<{ ahead: number }>(sql, values);
     return row ? row.ahead : null;
   };
@@ -52,7 +55,7 @@ const takeOneInMariadb: TakeOne = async (statements, counter) => {
   const select = `select arrives_at - ${now} as ahead from ${TABLE} where id = ?`;
   const insert = `insert into ${TABLE} (id, arrives_at) values (?, 0) on duplicate key update id = id`;
   for (let tried = 0; tried < ATTEMPTS; tried += 1) {
-    const took = await statements.affected(update, [interval, counter.id, interval, capacity]);
+    const took = await statements.affected(update, [capacity, interval, counter.id, capacity, interval, capacity]);
     const [row] = await statements.rows<{ ahead: number }>(select, [counter.id]);
     if (row && took === 1) return Math.max(0, row.ahead);
     if (row && !hasRoom({ interval, capacity }, Math.max(0, row.ahead))) return null;

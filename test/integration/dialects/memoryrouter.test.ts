@@ -20,6 +20,8 @@ const PAGE = pageOf('memoryrouter');
 const HOST = 'https://api.memoryrouter.ai';
 const MEMORY_KEY = 'mk_xxxxxxxxxxxxxxxx';
 const STORED = 'sk-stored-openai-key-0123456789';
+/** Where nginx swaps the keys itself. */
+const SWAPPED = '/openai/v1/chat/completions';
 const PASSED = 'sk-passed-openai-key-0123456789';
 
 /**
@@ -52,7 +54,8 @@ describe('memoryrouter: the published page', () => {
   let resolved: { header: string; value: string; source: string; provider: string };
 
   /** The product's own server: it takes the provider from the model and asks Gatehouse for the user's key. */
-  async function answer({ headers, body }: Arrival): Promise<{ status: number; body: object }> {
+  async function answer({ url, headers, body }: Arrival): Promise<{ status: number; body: object }> {
+    if (url === SWAPPED) return { status: 200, body: { ok: true } };
     // The page's bodies hold an ellipsis, so they are no JSON.
     const provider = /"model":\s*"([^"/]+)\//.exec(body)?.[1] ?? 'openai';
     const authorization = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
@@ -80,11 +83,30 @@ describe('memoryrouter: the published page', () => {
       dialect: 'memoryrouter',
       protect: '~ ^/v1/(chat/completions|messages)$',
       answer,
-    });
-    router = await createClient(api.harness, {
-      grantTypes: ['client_credentials'],
-      scopes: ['provider-keys:use'],
-      resources: [api.harness.issuer],
+      // A gateway without a line of code: nginx swaps the Memory Key for the provider key.
+      async locations({ harness, ask, denied, product }) {
+        router = await createClient(harness, {
+          grantTypes: ['client_credentials'],
+          scopes: ['provider-keys:use'],
+          resources: [harness.issuer],
+        });
+        return `
+    location = /_swap {
+      ${ask}
+      proxy_set_header X-Gateway-Authorization "${basic(router.id, router.secret ?? '')}";
+      proxy_pass http://127.0.0.1:${harness.config.port}/forward-auth?mode=nginx&provider=openai;
+    }
+    location = ${SWAPPED} {
+      auth_request /_swap;
+      ${denied}
+      auth_request_set $provider_authorization $upstream_http_x_upstream_authorization;
+      proxy_set_header Authorization $provider_authorization;
+      proxy_set_header X-Api-Key "";
+      proxy_set_header X-Memory-Key "";
+      proxy_set_header X-Provider-Key "";
+      proxy_pass ${product};
+    }`;
+      },
     });
     for (const secret of [STORED, PASSED, 'sk-ant-stored-0123456789']) api.harness.keepSecret(secret);
     user = await signedIn(api.harness);
@@ -103,6 +125,12 @@ describe('memoryrouter: the published page', () => {
     if (!reply || others.length > 0) throw new Error(`not one answer:\n${text}`);
     return reply;
   }
+
+  const documented = (heading: string): { status: number; body: object } => ({
+    status: Number(heading.slice(0, 3)),
+    body: JSON.parse(snippetOf(PAGE, 'json', heading)) as object,
+  });
+  const of = async (reply: Response): Promise<object> => ({ status: reply.status, body: await reply.json() });
 
   it('keys begin with mk_', () => {
     expect(memoryKey).to.match(/^mk_[0-9A-Za-z]{54}$/);
@@ -232,13 +260,37 @@ describe('memoryrouter: the published page', () => {
     });
   });
 
-  describe('its errors', () => {
-    const documented = (heading: string): { status: number; body: object } => ({
-      status: Number(heading.slice(0, 3)),
-      body: JSON.parse(snippetOf(PAGE, 'json', heading)) as object,
-    });
-    const of = async (reply: Response): Promise<object> => ({ status: reply.status, body: await reply.json() });
+  describe('nginx as a gateway that swaps keys', () => {
+    const swapped = (headers: object): Promise<Response> => api.fetch(api.url + SWAPPED, { method: 'POST', headers });
 
+    it('sends the provider its key and nothing of ours', async () => {
+      for (const headers of [bearer(memoryKey), { 'x-api-key': memoryKey }, { 'x-memory-key': memoryKey }]) {
+        expect((await swapped(headers)).status).to.equal(200);
+        expect(api.arrivals.at(-1)?.headers.authorization).to.equal(`Bearer ${STORED}`);
+        expect(JSON.stringify(api.arrivals.at(-1))).not.to.include(memoryKey);
+      }
+    });
+
+    it('passes a key through that came along', async () => {
+      expect((await swapped({ 'x-memory-key': memoryKey, ...bearer(PASSED) })).status).to.equal(200);
+      expect(api.arrivals.at(-1)?.headers.authorization).to.equal(`Bearer ${PASSED}`);
+      expect((await swapped({ ...bearer(memoryKey), 'x-provider-key': PASSED })).status).to.equal(200);
+      expect(api.arrivals.at(-1)?.headers.authorization).to.equal(`Bearer ${PASSED}`);
+    });
+
+    it('answers the documented errors, and nothing reaches the provider', async () => {
+      const { key } = await apiKeyOf(api.harness, await signedIn(api.harness));
+      const before = api.arrivals.length;
+      expect(await of(await swapped(bearer(key)))).to.deep.equal(documented('400 - Missing provider key:'));
+      expect(await of(await swapped(bearer('mk_xxx')))).to.deep.equal(documented('401 - Missing authentication:'));
+      // The proof of the gateway is nginx's to send, whoever else tries.
+      const forged = await swapped({ 'x-gateway-authorization': 'Basic eDp5' });
+      expect(await of(forged)).to.deep.equal(documented('401 - Missing authentication:'));
+      expect(api.arrivals).to.have.length(before);
+    });
+  });
+
+  describe('its errors', () => {
     it('401: a Memory Key is missing, malformed, unknown, revoked: always the same', async () => {
       const missing = documented('401 - Missing authentication:');
       const revoked = await apiKeyOf(api.harness, user);

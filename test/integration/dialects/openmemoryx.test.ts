@@ -168,6 +168,33 @@ describe('openmemoryx: the published page', () => {
       expect((await ask({ ...bearer(one.key), 'x-api-key': one.key })).status).to.equal(200);
     });
 
+    it('who it is cannot be forged: what the caller says of itself does not reach the product', async () => {
+      const user = await signedIn(api.harness);
+      const { key, id } = await apiKeyOf(api.harness, user);
+      const forged = { 'x-auth-subject': 'acc_root', 'x-auth-key-id': 'key_root', 'x-auth-scopes': 'manage' };
+      await api.fetch(`${api.url}/api/v1/memories`, { headers: { ...forged, 'x-api-key': key } });
+      expect(api.arrivals.at(-1)?.headers).to.include({
+        'x-auth-subject': user.id,
+        'x-auth-key-id': id,
+        'x-auth-scopes': 'read write',
+      });
+    });
+
+    it('a refusal comes with its challenge (RFC 6750 3), once', async () => {
+      const { key } = await apiKeyOf(api.harness, await signedIn(api.harness), { scopes: ['write'] });
+      const challengeFor = async (headers: object): Promise<string> => {
+        const reply = await api.fetch(`${api.url}/api/v1/memories`, { headers });
+        return `${reply.status} ${reply.headers.get('www-authenticate')}`;
+      };
+      expect(await challengeFor({})).to.match(/^401 Bearer realm=[^,]+, resource_metadata=[^,]+$/);
+      expect(await challengeFor({ 'x-api-key': 'omx_x' })).to.match(
+        /^401 Bearer realm=[^,]+, error="invalid_token", [^,]+$/,
+      );
+      expect(await challengeFor(bearer(key))).to.match(
+        /^403 Bearer realm=[^,]+, error="insufficient_scope", scope="read", [^,]+$/,
+      );
+    });
+
     it('a key in the URL is refused and recorded as exposed', async () => {
       const { key, id } = await apiKeyOf(api.harness, await signedIn(api.harness));
       const reply = await api.fetch(`${api.url}/api/v1/memories?api_key=${key}`, { headers: { 'x-api-key': key } });

@@ -45,6 +45,8 @@ export interface PublishedApiOptions {
   require?: string;
   /** Answers for the product; default 200 with `{ "ok": true }`. */
   answer?: (arrival: Arrival) => Promise<{ status: number; body: object }>;
+  /** More of nginx's configuration, beside what `protect` makes. */
+  locations?: (parts: { harness: Harness; ask: string; denied: string; product: string }) => Promise<string>;
   harness?: HarnessOptions;
 }
 
@@ -56,7 +58,7 @@ export const pageOf = (dialect: string): string =>
 /** For a `before` hook. */
 export async function publish(
   context: Mocha.Context,
-  { dialect, protect, require = '', answer, harness: options = {} }: PublishedApiOptions,
+  { dialect, protect, require = '', answer, locations, harness: options = {} }: PublishedApiOptions,
 ): Promise<PublishedApi> {
   const startNginx = await requirePart('nginx', context);
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-published-'));
@@ -65,18 +67,41 @@ export async function publish(
 
   const port = await freePort();
   const url = `https://localhost:${port}`;
-  const harness = await startHarness({
-    ...options,
-    env: {
-      GATEHOUSE_DIALECT: dialect,
-      ISSUER: url,
-      GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1',
-      GATEHOUSE_CLIENT_CERTIFICATE_HEADER: CERTIFICATE_HEADER,
-      ...options.env,
-    },
-  });
+  // Closed in reverse order, here if something fails to start.
+  await using parts = new AsyncDisposableStack();
+  const harness = parts.use(
+    await startHarness({
+      ...options,
+      env: {
+        GATEHOUSE_DIALECT: dialect,
+        ISSUER: url,
+        GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1',
+        GATEHOUSE_CLIENT_CERTIFICATE_HEADER: CERTIFICATE_HEADER,
+        ...options.env,
+      },
+    }),
+  );
   const product = await startProduct(answer ?? (async () => ({ status: 200, body: { ok: true } })));
+  parts.defer(product.close);
   const gatehouse = `http://127.0.0.1:${harness.config.port}`;
+  /** The question to /forward-auth. */
+  const ask = `internal;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header ${CERTIFICATE_HEADER} $ssl_client_escaped_cert;
+      proxy_set_header X-Original-Method $request_method;
+      proxy_set_header X-Original-URI $request_uri;`;
+  /** What becomes of a no. */
+  const denied = `auth_request_set $auth_status $upstream_http_x_auth_status;
+      auth_request_set $auth_error $upstream_http_x_auth_error;
+      auth_request_set $auth_challenge $upstream_http_www_authenticate;
+      auth_request_set $retry_after $upstream_http_retry_after;
+      auth_request_set $rate_limit $upstream_http_ratelimit;
+      error_page 401 403 = @denied;`;
+  const more = (await locations?.({ harness, ask, denied, product: product.url })) ?? '';
   const nginx = await startNginx({
     locations: `
     listen 127.0.0.1:${port} ssl;
@@ -92,33 +117,18 @@ export async function publish(
       proxy_pass ${gatehouse};
     }
     location = /_gatehouse {
-      internal;
+      ${ask}
       proxy_pass ${gatehouse}/forward-auth?mode=nginx&${require};
-      proxy_pass_request_body off;
-      proxy_set_header Content-Length "";
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header ${CERTIFICATE_HEADER} $ssl_client_escaped_cert;
-      proxy_set_header X-Original-Method $request_method;
-      proxy_set_header X-Original-URI $request_uri;
     }
     location ${protect} {
       auth_request /_gatehouse;
-      auth_request_set $auth_status $upstream_http_x_auth_status;
-      auth_request_set $auth_error $upstream_http_x_auth_error;
-      auth_request_set $auth_challenge $upstream_http_www_authenticate;
-      auth_request_set $retry_after $upstream_http_retry_after;
-      auth_request_set $rate_limit $upstream_http_ratelimit;
-      auth_request_set $rate_limit_remaining $upstream_http_x_ratelimit_remaining;
+      ${denied}
       auth_request_set $subject $upstream_http_x_auth_subject;
       auth_request_set $key_id $upstream_http_x_auth_key_id;
       auth_request_set $namespace $upstream_http_x_auth_namespace;
       auth_request_set $environment $upstream_http_x_auth_environment;
       auth_request_set $scopes $upstream_http_x_auth_scopes;
       auth_request_set $method $upstream_http_x_auth_method;
-      error_page 401 403 = @denied;
-      add_header X-RateLimit-Remaining $rate_limit_remaining always;
       proxy_set_header Host $http_host;
       proxy_set_header X-Auth-Subject $subject;
       proxy_set_header X-Auth-Key-Id $key_id;
@@ -130,16 +140,23 @@ export async function publish(
     }
     location @denied {
       default_type application/json;
-      add_header WWW-Authenticate $auth_challenge always;
       add_header Retry-After $retry_after always;
       add_header RateLimit $rate_limit always;
       if ($auth_status = 400) { return 400 $auth_error; }
       if ($auth_status = 429) { return 429 $auth_error; }
-      if ($auth_status = 403) { return 403 $auth_error; }
+      # Of a 401 nginx passes the challenge on by itself.
+      if ($auth_status = 403) {
+        add_header WWW-Authenticate $auth_challenge always;
+        return 403 $auth_error;
+      }
       return 401 $auth_error;
-    }`,
+    }
+    ${more}`,
   });
+  parts.defer(nginx.stop);
   const outside = createPortFetch(port, { ca: identity.cert });
+  parts.defer(outside.close);
+  const started = parts.move();
   return {
     harness,
     url,
@@ -147,12 +164,7 @@ export async function publish(
     clientIdentity: (name) => makeIdentity(folder, name),
     fetch: outside.fetch,
     arrivals: product.arrivals,
-    async close() {
-      outside.close();
-      await nginx.stop();
-      await product.close();
-      await harness[Symbol.asyncDispose]();
-    },
+    close: () => started.disposeAsync(),
   };
 }
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Client } from '../../../src/domain/clients/client.ts';
 import { digestSecret } from '../../../src/domain/clients/client-secrets.ts';
 import { generateClientKey } from '../../../src/domain/signing-keys/client-key.ts';
 import { assertion, basic, claimsOf } from '../../support/builders.ts';
@@ -82,7 +83,7 @@ describe('tokenos: the published page', () => {
     it('Basic Auth is URL-encoded: a secret may hold any character', async () => {
       const { client_id: id } = await make();
       const { stores, digester } = api.harness.services;
-      const client = await stores.clients.get(id);
+      const client = (await stores.clients.find(id)) as Client;
       const secret = 'a:b/ü +%41';
       const secrets = [{ digest: digestSecret(digester, id, secret), createdAt: 0, expiresAt: null }];
       expect(await stores.clients.update({ ...client, secrets }, client.updatedAt)).to.equal(true);
@@ -198,9 +199,11 @@ describe('tokenos: the published page', () => {
           { grant_type: 'client_credentials', scope: 'read' },
           { authorization: basic(id, secret), ...headers },
         );
-      expect((await ask()).status, 'without a proof').to.equal(400);
+      const without = await ask();
+      expect(without.status, 'without a proof').to.equal(400);
       const iat = clock.nowSeconds();
-      const reply = good(await ask({ dpop: await proofFor(api.harness.url(TOKEN), keys, { claims: { iat } }) }));
+      const claims = { iat, nonce: without.headers['dpop-nonce'] };
+      const reply = good(await ask({ dpop: await proofFor(api.harness.url(TOKEN), keys, { claims }) }));
       const accessToken: string = reply.access_token;
       expect(reply.token_type).to.equal('DPoP');
       const url = `${api.url}/v1/things`;

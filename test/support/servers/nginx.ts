@@ -13,8 +13,15 @@ export function nginxAvailable(): boolean {
  * An nginx with one virtual server.
  *
  * @param options.locations what stands inside the `server` block: `location / { proxy_pass …; }` and the like
+ * @param options.http what else stands inside the `http` block: further servers, their upstreams
  */
-export async function startNginx({ locations }: { locations: string }): Promise<ServerProcess & { url: string }> {
+export async function startNginx({
+  locations = '',
+  http = '',
+}: {
+  locations?: string;
+  http?: string;
+}): Promise<ServerProcess & { url: string }> {
   const binary = findBinary('nginx');
   if (!binary) throw new Error('nginx is not installed');
   const folder = createServerFolder('nginx', 'www-data');
@@ -35,6 +42,7 @@ http {
     listen 127.0.0.1:${port};
     ${locations}
   }
+  ${http}
 }
 `,
     { mode: 0o644 },

@@ -93,13 +93,15 @@ export function createSignInHandlers({
     },
 
     async logout({ refresh_token: sent }, call) {
-      const { ctx, principal } = call;
+      const { ctx, principal, refusal } = call;
       const kept = cookies.refreshToken(ctx);
       if (sent === undefined && kept !== null) cookies.requireOwnPage(ctx);
-      if (principal?.sessionId) await login.endSession(principal.subject, principal.sessionId, originOf(call));
       const refreshToken = sent ?? kept;
+      // Its session goes on, so nobody must believe that they are signed out.
+      if (refusal?.code === 'token_expired' && refreshToken === null) throw refusal;
+      if (principal?.sessionId) await login.endSession(principal.subject, principal.sessionId, originOf(call));
       if (refreshToken !== null) await login.endSessionOf(refreshToken, originOf(call));
-      if (kept !== null) cookies.clear(ctx);
+      if (kept !== null || call.presented.credential?.from === 'login-cookie') cookies.clear(ctx);
       return null;
     },
   };

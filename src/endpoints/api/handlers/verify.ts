@@ -3,19 +3,23 @@ import { setRateLimitHeaders } from '../../../http/rate-limit-headers.ts';
 import { factsOf } from '../../../http/request-context.ts';
 import type { Clock } from '../../../kit/clock.ts';
 import { AppError } from '../../../kit/errors.ts';
+import { allowCaching } from '../allow-caching.ts';
 import { noticeOldSecret, principalAnswer } from '../answers.ts';
 import type { Handlers } from '../call.ts';
+import type { CredentialPlaces } from '../dialect.ts';
 import type { Guard } from '../guard.ts';
 import { proofsOf } from '../judged-request.ts';
 
 /** Who is this, and may they? For resource servers that ask themselves; forward-auth.ts is the same for proxies. */
 export function createVerifyHandler({
   guard,
+  places,
   legacyRateLimitHeaders,
   thumbprintOf,
   clock,
 }: {
   guard: Guard;
+  places: CredentialPlaces;
   legacyRateLimitHeaders: boolean;
   thumbprintOf: (ctx: Context) => string | null;
   clock: Clock;
@@ -32,7 +36,7 @@ export function createVerifyHandler({
           (credential === undefined ? null : { text: credential, from: proofsOf(ctx).length > 0 ? 'dpop' : 'body' }),
         {
           ...(scopes === undefined ? {} : { scopes }),
-          ...(audience === undefined ? {} : { audience }),
+          ...(audience === undefined ? {} : { audiences: [audience].flat() }),
           ...(environment === undefined ? {} : { environment }),
         },
         {
@@ -47,10 +51,7 @@ export function createVerifyHandler({
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
         },
       );
-      if (maxAgeSeconds > 0) {
-        ctx.set('Cache-Control', `private, max-age=${maxAgeSeconds}`);
-        ctx.vary('Authorization, X-API-Key, Cookie');
-      }
+      allowCaching(ctx, maxAgeSeconds, places);
       noticeOldSecret(ctx, principal);
       return principalAnswer(principal);
     },

@@ -1,0 +1,115 @@
+/** Strangers try made-up keys: that must cost neither the database nor those whose keys are known. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256Hex } from '../src/kit/foreign-digest.ts';
+import { type Credentials, wellFormedKeys } from './credentials.ts';
+import { createHttpClient } from './http.ts';
+import { withServices } from './prepare.ts';
+import { type Databases, type Gatehouse, startGatehouse } from './servers.ts';
+import { atMost, type Finding } from './table.ts';
+
+/** Shorter than the five seconds after which what is known of a key is read anew. */
+const FLOOD_MS = 2500;
+const SAMPLE_MS = 500;
+const CONNECTIONS = 32;
+const PER_SECOND = 100;
+const TAGGED = 50_000;
+/** The process's own statements in the time that a thousand verifications take: its keys, its usage counts. */
+const OWN = 12;
+
+/**
+ * First while no key was ever imported, then with one, when every unknown text may be an imported key; last with keys whose ids
+ * carry the right tag, which nobody can make who does not have the data keys.
+ */
+export async function measureFlood(databases: Databases, { keys, email }: Credentials): Promise<Finding[]> {
+  const measure = (name: string, madeUp: Iterator<string>): Promise<Finding[]> =>
+    flood(databases, keys, { name, madeUp });
+  const findings = await measure('flood of made-up keys', wellFormed());
+  await withServices(databases, ({ manageApiKeys }) =>
+    manageApiKeys.importMany([{ owner: email, name: 'Imported', digest: sha256Hex('a-key'), algorithm: 'sha256' }]),
+  );
+  findings.push(...(await measure('the same with imported keys', wellFormed())));
+  const tagged = await withServices(databases, async ({ keyFormat }) =>
+    Array.from({ length: TAGGED }, () => keyFormat.mint('live').text),
+  );
+  findings.push(...(await measure('flood of keys with right tags', tagged.values())));
+  return findings;
+}
+
+function* wellFormed(): Generator<string, never> {
+  for (;;) yield* wellFormedKeys(1) as [string];
+}
+
+async function flood(
+  databases: Databases,
+  keys: readonly string[],
+  { name, madeUp }: { name: string; madeUp: Iterator<string> },
+): Promise<Finding[]> {
+  const gatehouse = await startGatehouse(databases);
+  const verify = createVerify(gatehouse);
+  try {
+    await verify.all(keys, [200]);
+    const startedAt = performance.now();
+    const strangers = verify.all(until(madeUp, startedAt + FLOOD_MS), [401, 503]);
+    const perSecond = await busiestSecond(gatehouse, FLOOD_MS);
+    const tried = await strangers;
+    const before = await gatehouse.counters();
+    await verify.all(keys, [200]);
+    const after = await gatehouse.counters();
+    const rate = `${((tried / FLOOD_MS) * 1000).toFixed(0)}/s`;
+    return [
+      atMost(`${name} (${rate}), SQL statements per second`, PER_SECOND, perSecond),
+      atMost(`after it ${keys.length} known keys, SQL statements`, OWN, after.sql - before.sql),
+    ];
+  } finally {
+    verify.close();
+    await gatehouse.stop();
+  }
+}
+
+function* until(keys: Iterator<string>, endMs: number): Generator<string> {
+  while (performance.now() < endMs) {
+    const { done, value } = keys.next();
+    if (done) throw new Error('there are not enough keys');
+    yield value;
+  }
+}
+
+/** The most statements that were sent in any second of the time. */
+async function busiestSecond(gatehouse: Gatehouse, forMs: number): Promise<number> {
+  const samples: { atMs: number; sql: number }[] = [];
+  for (const untilMs = performance.now() + forMs; performance.now() < untilMs; await sleep(SAMPLE_MS)) {
+    samples.push({ atMs: performance.now(), sql: (await gatehouse.counters()).sql });
+  }
+  const rates = samples.flatMap((from, index) =>
+    samples
+      .slice(index + 1)
+      .filter(({ atMs }) => atMs - from.atMs >= 1000)
+      .slice(0, 1)
+      .map((to) => ((to.sql - from.sql) * 1000) / (to.atMs - from.atMs)),
+  );
+  return Math.max(...rates);
+}
+
+function createVerify({ port }: Gatehouse) {
+  const clients = Array.from({ length: CONNECTIONS }, () => createHttpClient(port));
+  return {
+    /** Returns how many there were. */
+    async all(keys: Iterable<string>, statuses: readonly number[]): Promise<number> {
+      const left = keys[Symbol.iterator]();
+      let count = 0;
+      await Promise.all(
+        clients.map(async (http) => {
+          for (let next = left.next(); !next.done; next = left.next()) {
+            count += 1;
+            const { status } = await http.send('/v1/auth/verify', { headers: { 'X-API-Key': next.value } });
+            if (!statuses.includes(status)) throw new Error(`HTTP ${status} for a key`);
+          }
+        }),
+      );
+      return count;
+    },
+    close(): void {
+      for (const http of clients) http.close();
+    },
+  };
+}
