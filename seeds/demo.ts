@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { normalizeEmail } from '../src/domain/accounts/account.ts';
 import type { Client, PublicJwk } from '../src/domain/clients/client.ts';
 import { digestSecret } from '../src/domain/clients/client-secrets.ts';
+import { USE_PROVIDER_KEYS } from '../src/domain/scopes/scope.ts';
 import { generateClientKey } from '../src/domain/signing-keys/client-key.ts';
 import { AppError } from '../src/kit/errors.ts';
 import type { Services } from '../src/services.ts';
@@ -96,6 +97,15 @@ export async function loadDemo(services: Services): Promise<void> {
     authMethod: 'client_secret_basic',
     secret: 'demo-api-secret',
     grantTypes: [],
+  });
+  await ensureClient({
+    id: 'demo-gateway',
+    name: 'Demo gateway',
+    authMethod: 'client_secret_basic',
+    secret: 'demo-gateway-secret',
+    grantTypes: ['client_credentials'],
+    scopes: [USE_PROVIDER_KEYS],
+    resources: [config.issuer, API],
   });
   await stores.resources.insert({
     identifier: API,

@@ -15,6 +15,7 @@ export function welcome({ issuer, paths, demo }: Config): string {
   Clients    demo-web (secret demo-web-secret), demo-spa and demo-native (public), demo-machine (secret demo-machine-secret),
              demo-jwt (private key in data/demo-jwt.jwk.json)
   API        demo-api: https://api.example.com (secret demo-api-secret; scopes read, write, admin)
+  Gateway    demo-gateway (secret demo-gateway-secret) may use the provider keys of users
 
   Your first token:
 
@@ -23,6 +24,8 @@ export function welcome({ issuer, paths, demo }: Config): string {
   Is it valid? Ask as the API does:
 
   curl -u demo-api:demo-api-secret -d token=<the access_token> ${issuer}${paths.introspect}
+
+  Your first API key, and the whole JSON API: ${issuer}/v1/docs
 
 `;
 }

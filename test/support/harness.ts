@@ -189,6 +189,7 @@ export async function startHarness({
     'demo-web-secret',
     'demo-machine-secret',
     'demo-api-secret',
+    'demo-gateway-secret',
   ]);
 
   function pathOf(pathOrUrl: string): string {

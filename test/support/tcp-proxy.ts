@@ -20,8 +20,9 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<TcpProxy> {
-  const port = await freePort();
+/** @param port where it listens, for a target that must know this before it starts */
+export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1', port?: number): Promise<TcpProxy> {
+  port ??= await freePort();
   const sockets = new Set<Socket>();
   let clients = 0;
   let delayMs = 0;

@@ -26,6 +26,8 @@ export interface DocsPage {
 
 interface ShownOperation {
   id: string;
+  /** The summary, with what tells it apart from another of the same. */
+  label: string;
   method: string;
   path: string;
   summary: string;
@@ -79,9 +81,11 @@ export function docsPage(document: OpenApiDocument): DocsPage {
       id: slug(name),
       name,
       description,
-      operations: operations
-        .filter(({ operation }) => operation.tags.includes(name))
-        .map(({ path, method, operation }) => shownOperation(document, path, method, operation)),
+      operations: labelled(
+        operations
+          .filter(({ operation }) => operation.tags.includes(name))
+          .map(({ path, method, operation }) => shownOperation(document, path, method, operation)),
+      ),
     })),
     schemas: Object.entries(components.schemas)
       .filter(([, schema]) => schema.properties)
@@ -95,12 +99,19 @@ export function docsPage(document: OpenApiDocument): DocsPage {
   };
 }
 
+const labelled = (operations: readonly Omit<ShownOperation, 'label'>[]): ShownOperation[] =>
+  operations.map((operation) => {
+    const { summary, method, path } = operation;
+    const isAlone = operations.filter((other) => other.summary === summary).length === 1;
+    return { ...operation, label: isAlone ? summary : `${summary} (${method} ${path})` };
+  });
+
 function shownOperation(
   document: OpenApiDocument,
   path: string,
   method: string,
   operation: OpenApiOperation,
-): ShownOperation {
+): Omit<ShownOperation, 'label'> {
   const { responses, requestBody } = operation;
   const [status = '', success = { description: '' }] = Object.entries(responses)[0] ?? [];
   const { description, content, headers = {} } = resolve(document, success);

@@ -49,7 +49,7 @@ export async function loadDialect({
 }): Promise<Product> {
   const file = configFile ?? USUAL_FILE;
   const config = await readConfigFile(configFile);
-  const chosen = config?.dialect;
+  const chosen = config?.dialect ?? undefined;
   const chosenName = typeof chosen === 'object' ? chosen.name : chosen;
   if (named && chosenName !== undefined && chosenName !== named) {
     throw new ConfigError([`GATEHOUSE_DIALECT: is ${named}, but ${file} chooses ${chosenName}; set one of them`]);

@@ -21,15 +21,11 @@ for (const kind of KINDS) {
     const apis = {} as Record<Mode, ExampleApi & { resource: string; client: TestClient; other: string }>;
 
     before(async function () {
-      const port = await freePort();
-      network = await startTcpProxy(port);
+      const issuerPort = await freePort();
       harness = await startHarness({
-        env: {
-          PORT: String(port),
-          ISSUER: `http://127.0.0.1:${network.port}`,
-          GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1',
-        },
+        env: { ISSUER: `http://127.0.0.1:${issuerPort}`, GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1' },
       });
+      network = await startTcpProxy(harness.config.port, '127.0.0.1', issuerPort);
       user = await signedIn(harness);
       for (const mode of ['local', 'remote', 'auto'] as const) {
         const apiPort = await freePort();

@@ -369,6 +369,7 @@ describe('the home page', () => {
     expect(all(html, 'a').map(({ attributes }) => attributes.href)).to.deep.equal([
       '/.well-known/openid-configuration',
       '/jwks',
+      '/v1/docs',
     ]);
     expect(words(html)).not.to.include('README');
     expect(words(render('home', { ...HOME, demo: true }))).to.include('README.md');
