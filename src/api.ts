@@ -140,11 +140,12 @@ export function createJsonApi({
     clock,
   });
   const cookies = createLoginCookies({ secure: protocol === 'https:', origin, clock });
+  const isOurs = (text: string): boolean => keyFormat.looksLikeKey(text) || looksLikeToken(text);
   const readPresented = createReadPresented({
     places: dialect.credentials,
     cookies: { login: cookies.names.access, session: sessionCookie },
     origin,
-    isOurs: (text) => keyFormat.looksLikeKey(text) || looksLikeToken(text),
+    isOurs,
   });
   const exposed = createExposed({ format: keyFormat, audit });
   const login = createLogin({
@@ -176,6 +177,7 @@ export function createJsonApi({
     authenticateCaller,
     findResource: services.findResource,
     thumbprintOf,
+    isOurs,
   });
 
   const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });

@@ -80,6 +80,8 @@ const TOKEN_FAULTS = new Set([
   errors.JWSInvalid.code,
   errors.JWSSignatureVerificationFailed.code,
   errors.JWKSNoMatchingKey.code,
+  // It names no key, and there are several.
+  errors.JWKSMultipleMatchingKeys.code,
   errors.JOSEAlgNotAllowed.code,
   errors.JOSENotSupported.code,
 ]);

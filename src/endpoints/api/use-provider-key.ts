@@ -40,8 +40,11 @@ export function createUseProviderKey({
   authenticateCaller,
   findResource,
   thumbprintOf,
+  isOurs,
 }: {
   vault: Vault;
+  /** Whether a text can only be a credential of ours. */
+  isOurs: (text: string) => boolean;
   guard: Guard;
   /** By Basic with its client secret, or by an access token of its own. */
   authenticateCaller: (ctx: Context) => Promise<{ client: Client; scopes: readonly string[] }>;
@@ -82,6 +85,12 @@ export function createUseProviderKey({
     const by = { clientId: client.id, ip, requestId, credentialId: principal.keyId ?? principal.sessionId };
     const { provider: name, keyId, providerKey } = wanted;
     if (providerKey !== undefined) {
+      // A resource server that took the wrong header for the provider's key would give ours away.
+      if (isOurs(providerKey)) {
+        throw new AppError('invalid_request', {
+          public: 'provider_key: is a credential of this server, not a provider key',
+        });
+      }
       const { provider, fingerprint } = await vault.passThrough(
         { ownerId: principal.subject, provider: name, value: providerKey },
         by,

@@ -96,8 +96,9 @@ describe('tokenos: the published page', () => {
       expect(unencoded.status).to.equal(401);
     });
 
-    it('body auth, which the page shows under JWT Bearer Auth, gets a token too', async () => {
-      const { client_id: id, client_secret: secret } = await make({ token_endpoint_auth_method: 'client_secret_post' });
+    it('body auth, which the page shows under JWT Bearer Auth, gets the same client a token too', async () => {
+      const { client_id: id, client_secret: secret } = await make();
+      expect((await run('Basic Auth', id, secret)).reply.status).to.equal(200);
       const { reply } = await run('JWT Bearer Auth', id, secret);
       expect(reply.status, reply.text).to.equal(200);
       expect((await things(reply.json().access_token)).status).to.equal(200);
