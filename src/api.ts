@@ -12,6 +12,7 @@ import { createLogin } from './domain/login/create-login.ts';
 import { scopesOfAccount, stillHeld } from './domain/scopes/scope.ts';
 import { createUsageReports } from './domain/usage/usage-reports.ts';
 import { createApi } from './endpoints/api/create-api.ts';
+import type { Dialect } from './endpoints/api/dialect.ts';
 import canonical from './endpoints/api/dialects/gatehouse.ts';
 import { createExposed } from './endpoints/api/exposed.ts';
 import { createForwardAuth } from './endpoints/api/forward-auth.ts';
@@ -42,6 +43,8 @@ const AUTHORIZE_LIMIT = { name: 'authorize', quota: 600, windowSeconds: 60 };
 /** The JSON API, and what the rest of the server needs of it. */
 export interface Api {
   route(path: string): Route | null;
+  /** In force, the product's own first. */
+  dialects: readonly [Dialect, ...Dialect[]];
   /** For introspection. */
   findApiKey(ctx: Context, text: string): Promise<Principal | null>;
   limitAuthorize(ctx: Context): Promise<void>;
@@ -114,6 +117,7 @@ export function createJsonApi({
       },
       // Not remembered apart: what is remembered of a token would then be older than the bound.
       findAccount: stores.accounts.find,
+      findClientOwner: async (clientId) => (await stores.clients.find(clientId))?.ownerId ?? null,
       heldScopes,
       allScopes: scopesOf,
       cacheMs: CACHE_MS,
@@ -181,9 +185,10 @@ export function createJsonApi({
   });
 
   const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });
+  const dialects: Api['dialects'] = dialect === canonical ? [canonical] : [dialect, canonical];
   const api = createApi({
     limitByCaller,
-    dialects: dialect === canonical ? [canonical] : [dialect, canonical],
+    dialects,
     guard,
     readPresented,
     authenticateResourceServer: useProviderKey.requireResourceServer,
@@ -245,9 +250,10 @@ export function createJsonApi({
   const wellKnown = createWellKnown({ issuer, title: dialect.title, catalogue, keyFormat });
 
   return {
+    dialects,
     async findApiKey(ctx, text) {
       try {
-        const request = { facts: factsOf(ctx), judged: judgedRequest(ctx, null) };
+        const request = { facts: factsOf(ctx), judged: judgedRequest(ctx, () => null) };
         return (await guard({ text, from: 'body' }, {}, request)).principal;
       } catch (error) {
         if (error instanceof AppError && error.entry.status === 401) return null;

@@ -7,6 +7,7 @@ import { createSignIn } from './domain/accounts/sign-in.ts';
 import { createBindingCheck } from './domain/credentials/proof/check-binding.ts';
 import { createDpopNonces } from './domain/credentials/proof/nonces.ts';
 import { createDpopProofVerifier } from './domain/credentials/proof/verify-proof.ts';
+import { createOpenApiRoutes } from './endpoints/api/openapi-routes.ts';
 import { createConsentPage } from './endpoints/interactions/consent.ts';
 import { createEnginePages } from './endpoints/interactions/engine-pages.ts';
 import { createInteractions } from './endpoints/interactions/interaction.ts';
@@ -166,20 +167,22 @@ export function createApp(services: Services, { version }: { version: string }):
     deviceCookie,
     receiptKey,
     sessionCookie: sessionCookieName(https),
-    findAccessToken: createFindAccessToken({ findToken }),
+    findAccessToken: createFindAccessToken({
+      findToken: createFindToken({ tokens, codec, clock, findClient: services.readClient, verifyAccessToken }),
+    }),
     findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),
     loginSessionKey: (sessionId) => codec.keyOf('LoginSession', sessionId),
     authenticateCaller: createAuthenticateCaller({ authenticate, findToken, findClient, audience: issuer }),
-    checkBinding: (confirmation, { text, from }, { proofs, ...judged }) =>
-      confirmation === null && from !== 'dpop'
-        ? Promise.resolve(null)
-        : checkProof({
-            ...judged,
-            confirmation,
-            scheme: from === 'dpop' ? 'dpop' : 'bearer',
-            accessToken: text,
-            proof: proofs,
-          }),
+    checkBinding: (confirmation, { text, from }, { method, url, certificateThumbprint, proofs }) =>
+      checkProof({
+        method,
+        url,
+        certificateThumbprint,
+        confirmation,
+        scheme: from === 'dpop' ? 'dpop' : 'bearer',
+        accessToken: text,
+        proof: proofs,
+      }),
     thumbprintOf,
     observeRevocationLag: metrics.observeRevocationLag,
   });
@@ -265,6 +268,15 @@ export function createApp(services: Services, { version }: { version: string }):
     authorizePath: basePath + paths.authorize,
   });
 
+  const openApi = createOpenApiRoutes({
+    dialects: api.dialects,
+    renderer,
+    issuer,
+    version,
+    basePath,
+    writeError: writePage,
+  });
+
   let draining = false;
   const ready = readiness({ ping: stores.ping, isDraining: () => draining });
   const home = (ctx: Context): void => {
@@ -293,7 +305,7 @@ export function createApp(services: Services, { version }: { version: string }):
     if (path === '/ready') return route('ready', { GET: ready, HEAD: ready });
     if (path === config.metrics.path) return route('metrics', { GET: metricsHandler(metrics) });
     if (path === '/') return route('home', { GET: home, HEAD: home });
-    const ours = api.route(path);
+    const ours = openApi(path) ?? api.route(path);
     if (ours) return ours;
     if (path.startsWith('/assets/')) return route('asset', { GET: asset, HEAD: asset });
     const page = pages(path);

@@ -71,6 +71,8 @@ export interface Services {
   keySet: KeySet;
   jobs: JobRunner;
   findClient: (id: string) => Promise<Client | null>;
+  /** As it is now, for what is remembered itself: two ages must not add up. */
+  readClient: (id: string) => Promise<Client | null>;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
   onKeysChanged: (handler: () => void) => void;
   product: Product;
@@ -242,6 +244,7 @@ export async function createServices({
       log,
     }),
     findClient: async (id) => (await clients.find(id, () => findLiveClient(id)))?.value ?? null,
+    readClient: findLiveClient,
     findResource: async (identifier) =>
       identifier === api.identifier
         ? api

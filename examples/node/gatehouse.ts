@@ -288,10 +288,11 @@ export function dropIdentityHeaders(request: IncomingMessage): void {
   const isIdentity = (name = ''): boolean => /^x[-_]auth[-_]/i.test(name);
   if (!Object.keys(request.headers).some(isIdentity)) return;
   const { rawHeaders } = request;
-  request.rawHeaders = rawHeaders.filter((_, index) => !isIdentity(rawHeaders[index - (index % 2)]));
+  // Node makes both of these from rawHeaders when they are first looked at, so they come first.
   for (const headers of [request.headers, request.headersDistinct]) {
     for (const name of Object.keys(headers)) if (isIdentity(name)) delete headers[name];
   }
+  request.rawHeaders = rawHeaders.filter((_, index) => !isIdentity(rawHeaders[index - (index % 2)]));
 }
 
 function principalOf(claims: JWTPayload): Principal {

@@ -51,19 +51,18 @@ export function requestContext({
     const started = clock.nowMs();
     const peer = peerAddress(ctx.req.socket.remoteAddress ?? '');
     const trusted = isTrustedProxy(peer);
-    const ip = (trusted ? clientBehindProxies(ctx.get('x-forwarded-for'), isTrustedProxy) : null) ?? peer;
-    const given = trusted ? ctx.get('x-request-id') : '';
+    const { headers } = ctx.req;
+    const ip = (trusted ? clientBehindProxies(asText(headers['x-forwarded-for']), isTrustedProxy) : null) ?? peer;
+    const given = trusted ? asText(headers['x-request-id']) : '';
     const facts: RequestFacts = {
       requestId: REQUEST_ID.test(given) ? given : newId('req'),
       ip,
       addressGroup: addressGroup(ip),
       byProxy: trusted,
-      encrypted:
-        'encrypted' in ctx.req.socket ||
-        (trusted && ctx.get('x-forwarded-proto').split(',').at(-1)?.trim() === 'https'),
+      encrypted: 'encrypted' in ctx.req.socket || (trusted && lastOf(asText(headers['x-forwarded-proto'])) === 'https'),
     };
     ctx.state.facts = facts;
-    ctx.set('X-Request-Id', facts.requestId);
+    ctx.res.setHeader('X-Request-Id', facts.requestId);
     try {
       await next();
     } finally {
@@ -89,11 +88,17 @@ export function requestContext({
   };
 }
 
+/** Node joins what is repeated of these headers with a comma. */
+const asText = (header: string | string[] | undefined): string => (typeof header === 'string' ? header : '');
+
+const lastOf = (header: string): string => header.slice(header.lastIndexOf(',') + 1).trim();
+
 /**
  * The last address that no trusted proxy added; everything left of it may be forged by the caller. Null when there is none, or
  * when what stands there is not an address.
  */
 export function clientBehindProxies(header: string, isTrustedProxy: (address: string) => boolean): string | null {
+  if (!header.includes(',')) return parseAddress(header);
   const chain = header.split(',').map(parseAddress);
   const first = chain.findLastIndex((address) => address === null || !isTrustedProxy(address));
   return chain[Math.max(first, 0)] ?? null;
@@ -102,6 +107,8 @@ export function clientBehindProxies(header: string, isTrustedProxy: (address: st
 /** An address in its canonical form; some proxies add the port, some put IPv6 in brackets. Null when it is none. */
 export function parseAddress(text: string): string | null {
   const trimmed = text.trim();
+  // What nearly all are.
+  if (isIP(trimmed) === 4) return trimmed;
   const bracketed = /^\[(.+)\](?::\d+)?$/.exec(trimmed)?.[1];
   const beforePort = /^([^:]+):\d+$/.exec(trimmed)?.[1];
   const candidate = bracketed ?? beforePort ?? trimmed;
@@ -123,7 +130,7 @@ function mappedIpv4(address: string): string | null {
 /** What attempts are counted by: one IPv4 address, or the /64 that an IPv6 caller owns. */
 export function addressGroup(ip: string): string {
   const address = parseAddress(ip);
-  if (address === null || !address.includes(':')) return address ?? 'unknown';
+  if (address === null || isIP(address) === 4) return address ?? 'unknown';
   const [head = '', tail] = address.split('::');
   const left = head.split(':').filter(Boolean);
   const right = tail === undefined ? [] : tail.split(':').filter(Boolean);

@@ -16,11 +16,11 @@ export interface Route {
 }
 
 /** Runs the handler of the method, or says which methods there are. */
-export async function dispatch(ctx: Context, route: Route): Promise<void> {
+export function dispatch(ctx: Context, route: Route): Promise<void> | void {
   const handler = Object.hasOwn(route.methods, ctx.method) ? route.methods[ctx.method] : route.anyMethod;
   if (!handler) {
     const allowed = Object.keys(route.methods).join(', ');
     throw new AppError('method_not_allowed', { public: `use ${allowed}`, headers: { Allow: allowed } });
   }
-  await handler(ctx);
+  return handler(ctx);
 }

@@ -10,12 +10,16 @@ export interface BoundedMap<V extends object> {
 }
 
 export function createBoundedMap<V extends object>({ max }: { max: number }): BoundedMap<V> {
-  const entries = new LRUCache<string, V>({ max });
+  // Room for all of them is taken at once, so not before the first.
+  let entries: LRUCache<string, V> | undefined;
   return {
-    get: (key) => entries.get(key),
-    set: (key, value) => void entries.set(key, value),
-    delete: (key) => entries.delete(key),
-    entries: () => entries.rentries() as Iterable<[string, V]>,
+    get: (key) => entries?.get(key),
+    set(key, value) {
+      entries ??= new LRUCache<string, V>({ max });
+      entries.set(key, value);
+    },
+    delete: (key) => entries?.delete(key) ?? false,
+    entries: () => (entries?.rentries() ?? []) as Iterable<[string, V]>,
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, timingSafeEqual } from 'node:crypto';
 
 /** Keyed digest of a bearer value: what the stores keep instead of the value itself. */
 export interface Digester {
@@ -31,4 +31,4 @@ export function constantTimeEqual(a: string, b: string): boolean {
 }
 
 /** Plain SHA-256 as base64url: PKCE challenges and fingerprints, never for storing a secret. */
-export const sha256 = (value: string): string => createHash('sha256').update(value).digest('base64url');
+export const sha256 = (value: string): string => hash('sha256', value, 'base64url');

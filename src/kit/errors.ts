@@ -36,8 +36,13 @@ export class AppError extends Error {
       cause?: unknown;
     } = {},
   ) {
-    const message = details.public ?? ERROR_CODES[code].title;
+    const { title, status } = ERROR_CODES[code];
+    const message = details.public ?? title;
+    // Where a refusal was thrown is of no interest, and finding out would be most of what refusing a made-up credential costs.
+    const { stackTraceLimit } = Error;
+    if (status < 500) Error.stackTraceLimit = 0;
     super(details.internal ?? message, details.cause === undefined ? undefined : { cause: details.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.public = message;
     this.internal = details.internal;

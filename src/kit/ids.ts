@@ -5,11 +5,13 @@ import { BASE62 } from './base62.ts';
 const pool = Buffer.alloc(4096);
 let drawn = pool.length;
 
+function refill(): void {
+  randomFillSync(pool);
+  drawn = 0;
+}
+
 function takeRandom(count: number): Buffer {
-  if (drawn + count > pool.length) {
-    randomFillSync(pool);
-    drawn = 0;
-  }
+  if (drawn + count > pool.length) refill();
   const bytes = Buffer.from(pool.subarray(drawn, drawn + count));
   pool.fill(0, drawn, drawn + count);
   drawn += count;
@@ -20,10 +22,12 @@ function takeRandom(count: number): Buffer {
 export function randomBase62(length: number): string {
   let out = '';
   while (out.length < length) {
-    for (const byte of takeRandom(length)) {
-      // 248 is the largest multiple of 62 in a byte; beyond it some characters would be likelier than others.
-      if (byte < 248 && out.length < length) out += BASE62[byte % 62];
-    }
+    if (drawn === pool.length) refill();
+    const byte = pool[drawn] as number;
+    pool[drawn] = 0;
+    drawn += 1;
+    // 248 is the largest multiple of 62 in a byte; beyond it some characters would be likelier than others.
+    if (byte < 248) out += BASE62[byte % 62];
   }
   return out;
 }

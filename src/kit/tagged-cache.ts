@@ -8,6 +8,8 @@ export interface Cached<V> {
 }
 
 export interface TaggedCache<V> {
+  /** What is known under `key`; null when nothing is, whether or not there is something. */
+  known(key: string): Cached<V> | null;
   /** What is known under `key`, or what `load` finds. Null when there is nothing; that is remembered for a moment only. */
   find(key: string, load: () => Promise<V | null>): Promise<Cached<V> | null>;
   /** Drops every entry that has this tag. */
@@ -39,7 +41,10 @@ export function createTaggedCache<V>({
   clock: Clock;
 }): TaggedCache<V> {
   const byTag = new Map<string, Set<string>>();
-  const kept = new LRUCache<string, Cached<V>>({ max, ttl: ttlMs, dispose: ({ value }, key) => untag(value, key) });
+  // Room for all of them is taken at once, so not before the first.
+  let kept: LRUCache<string, Cached<V>> | undefined;
+  const open = () =>
+    new LRUCache<string, Cached<V>>({ max, ttl: ttlMs, dispose: ({ value }, key) => untag(value, key) });
   const doubtful = new LRUCache<string, { entry: Cached<V> | null }>({
     max: DOUBTFUL_MAX,
     ttl: Math.max(1, doubtfulMs),
@@ -59,6 +64,7 @@ export function createTaggedCache<V>({
     // The age of what was read counts from the beginning of the read.
     const ttl = ttlMs - Math.max(0, clock.nowMs() - entry.readAtMs);
     if (ttl <= 0) return;
+    kept ??= open();
     kept.set(key, entry, { ttl });
     for (const tag of tagsOf(entry.value)) {
       const keys = byTag.get(tag);
@@ -85,8 +91,9 @@ export function createTaggedCache<V>({
   }
 
   return {
+    known: (key) => kept.get(key) ?? null,
     async find(key, load) {
-      const known = kept.get(key);
+      const known = kept?.get(key);
       if (known) return known;
       const doubt = doubtful.get(key);
       if (doubt) return doubt.entry;
@@ -101,7 +108,7 @@ export function createTaggedCache<V>({
       drops += 1;
       loading.clear();
       doubtful.clear();
-      for (const key of [...(byTag.get(tag) ?? [])]) kept.delete(key);
+      for (const key of [...(byTag.get(tag) ?? [])]) kept?.delete(key);
     },
   };
 }

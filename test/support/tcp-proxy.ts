@@ -60,7 +60,7 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
     from.on('error', () => {});
     from.on('close', (failed) => {
       sockets.delete(from);
-      inTurn(() => (failed ? to.resetAndDestroy() : to.end()));
+      inTurn(() => (failed ? reset(to) : to.end()));
     });
   }
   function openGate(): void {
@@ -70,7 +70,7 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
     new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   const closeListener = () => new Promise<void>((resolve) => server.close(() => resolve()));
   const resetAll = () => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) reset(socket);
   };
 
   await listen();
@@ -108,4 +108,10 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
       await closed;
     },
   };
+}
+
+/** A socket that is being shut down cannot be reset (libuv refuses), and its handle would stay open for good. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

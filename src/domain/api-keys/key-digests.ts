@@ -32,10 +32,14 @@ export function createKeyDigests({ peppers }: { peppers: Peppers }): KeyDigests 
   };
 }
 
+/** Whether this process has the peppers for a key: when not, they are to be reloaded before a text is said not to match. */
+export function knowsPeppersOf(digests: KeyDigests, { current, previous }: ApiKey): boolean {
+  return (current === null || digests.knows(current)) && (previous === null || digests.knows(previous));
+}
+
 /** Learns of a pepper that this process needs for a key and does not know. To be called before a text is said not to match. */
-export async function knowPeppersOf(digests: KeyDigests, { current, previous }: ApiKey): Promise<void> {
-  const isUnknown = (digest: ApiKeyDigest | null): boolean => digest !== null && !digests.knows(digest);
-  if (isUnknown(current) || isUnknown(previous)) await digests.reload();
+export async function knowPeppersOf(digests: KeyDigests, key: ApiKey): Promise<void> {
+  if (!knowsPeppersOf(digests, key)) await digests.reload();
 }
 
 /**

@@ -41,6 +41,10 @@ export interface KeyFormat {
   secretFor(id: string, environment: string): MintedKey;
   /** Null for whatever this Gatehouse did not make. No I/O; the cheap checks come first. Says nothing about the secret. */
   parse(text: string): ParsedKey | null;
+  /** The same without the tag, which needs no look where the id is known to exist: for a key that is in use. */
+  read(text: string): ParsedKey | null;
+  /** Whether the id carries the right tag for its environment. */
+  isTagged(key: ParsedKey): boolean;
   /** By the prefix alone, to word an error. */
   looksLikeKey(text: string): boolean;
   /** A regular expression for secret scanners: matches every key and next to nothing else. */
@@ -92,22 +96,31 @@ export function createKeyFormat({
     return { id, text, prefix, lastFour: text.slice(-4) };
   }
 
+  function read(text: string): ParsedKey | null {
+    const environment = known.find(({ prefix }) => text.startsWith(prefix));
+    if (!environment) return null;
+    const { name, prefix } = environment;
+    if (text.length !== prefix.length + BODY_LENGTH || !isBase62(text, prefix.length)) return null;
+    if (checksum(text.slice(0, -CHECKSUM_LENGTH)) !== text.slice(-CHECKSUM_LENGTH)) return null;
+    return { id: ID_PREFIX + text.slice(prefix.length, prefix.length + ID_LENGTH), environment: name };
+  }
+
+  function isTagged({ id, environment }: ParsedKey): boolean {
+    const publicId = id.slice(ID_PREFIX.length);
+    return constantTimeEqual(tagOf(environment, publicId.slice(0, RANDOM_ID_LENGTH)), publicId.slice(RANDOM_ID_LENGTH));
+  }
+
   return {
     environments,
     newId,
     secretFor,
     mint: (environment) => secretFor(newId(environment), environment),
     parse(text) {
-      const environment = known.find(({ prefix }) => text.startsWith(prefix));
-      if (!environment) return null;
-      const { name, prefix } = environment;
-      if (text.length !== prefix.length + BODY_LENGTH || !isBase62(text, prefix.length)) return null;
-      if (checksum(text.slice(0, -CHECKSUM_LENGTH)) !== text.slice(-CHECKSUM_LENGTH)) return null;
-      const publicId = text.slice(prefix.length, prefix.length + ID_LENGTH);
-      const tag = tagOf(name, publicId.slice(0, RANDOM_ID_LENGTH));
-      if (!constantTimeEqual(tag, publicId.slice(RANDOM_ID_LENGTH))) return null;
-      return { id: ID_PREFIX + publicId, environment: name };
+      const key = read(text);
+      return key && isTagged(key) ? key : null;
     },
+    read,
+    isTagged,
     looksLikeKey: (text) => known.some(({ prefix }) => text.startsWith(prefix)),
     scannerPattern() {
       const beginnings = known.map(({ prefix }) => prefix.slice(0, -1)).join('|');

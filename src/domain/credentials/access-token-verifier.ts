@@ -1,5 +1,6 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Clock } from '../../kit/clock.ts';
+import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { LoadedSigningKey } from '../signing-keys/key-material.ts';
 import type { KeySet } from '../signing-keys/key-set.ts';
 
@@ -10,6 +11,7 @@ export type VerifiedJwt =
   | { kind: 'expired' }
   | { kind: 'invalid' };
 
+/** Throws StoreUnavailableError when the signing key is not known here and cannot be looked for. */
 export type VerifyJwt = (token: string) => Promise<VerifiedJwt>;
 
 const UNKNOWN_KID_MS = 1000;
@@ -55,6 +57,8 @@ export function createJwtVerifier({
       );
       return { kind: 'valid', claims: payload };
     } catch (error) {
+      // Not knowing is no reason to call a token invalid: its holder would throw it away.
+      if (error instanceof StoreUnavailableError) throw error;
       // jose looks at the times last, when the signature and every other claim was found right.
       return error instanceof errors.JWTExpired ? { kind: 'expired' } : INVALID;
     }

@@ -4,7 +4,10 @@ import type { Announce } from './announce.ts';
 /** Kinds that stand behind a credential which the verifier may remember. */
 const REMEMBERED = new Set<string>(['AccessToken', 'Session']);
 
-/** The token store, telling every process what it ends, whoever ends it: nobody who revokes can forget to say so. */
+/**
+ * The token store, telling every process what it ends, whoever ends it: nobody who revokes can forget to say so. What is
+ * removed from several stores is told of also when one of them fails, since the others may have done their part.
+ */
 export function announcingTokens(tokens: DurableTokenStore, announce: Announce): DurableTokenStore {
   return {
     ...tokens,
@@ -19,18 +22,25 @@ export function announcingTokens(tokens: DurableTokenStore, announce: Announce):
       return removed;
     },
     async removeByGrant(grantId, grantKey) {
-      await tokens.removeByGrant(grantId, grantKey);
-      await announce(`grant:${grantId}`);
+      try {
+        await tokens.removeByGrant(grantId, grantKey);
+      } finally {
+        await announce(`grant:${grantId}`);
+      }
     },
     async removeByAccount(accountId) {
-      const grants = await tokens.removeByAccount(accountId);
-      await announce(`account:${accountId}`);
-      return grants;
+      try {
+        return await tokens.removeByAccount(accountId);
+      } finally {
+        await announce(`account:${accountId}`);
+      }
     },
     async removeByClient(clientId) {
-      const grants = await tokens.removeByClient(clientId);
-      await announce(`client:${clientId}`);
-      return grants;
+      try {
+        return await tokens.removeByClient(clientId);
+      } finally {
+        await announce(`client:${clientId}`);
+      }
     },
   };
 }

@@ -1,19 +1,26 @@
-import { createBudget } from '../../kit/budget.ts';
 import type { Clock } from '../../kit/clock.ts';
-import { AppError } from '../../kit/errors.ts';
 import { type Cached, createTaggedCache, type TaggedCache } from '../../kit/tagged-cache.ts';
 import { isAllowedAddress } from '../api-keys/addresses.ts';
 import { type ApiKey, stateOf } from '../api-keys/api-key.ts';
 import type { ApiKeyStore, KeyWithOwner } from '../api-keys/api-key-store.ts';
-import { type KeyDigests, knowPeppersOf } from '../api-keys/key-digests.ts';
+import { type KeyDigests, knowsPeppersOf } from '../api-keys/key-digests.ts';
 import type { KeyFormat } from '../api-keys/key-format.ts';
 import type { CredentialTag } from './announce.ts';
-import type { RefusalReason, Resolution } from './principal.ts';
+import type { Principal, RefusalReason, Resolution } from './principal.ts';
+import { createUnknownLookups } from './unknown-lookups.ts';
 
-/** Looks for imported keys, in a second: their text has no checksum, so anyone can make one up. */
-const IMPORTED_LOOKUPS_PER_SECOND = 100;
+/**
+ * Statements that look for keys which turn out not to exist: never more than 100 in any second, of which one half may be left
+ * over from before. Imported keys have no checksum, so anyone can make one up.
+ */
+const UNKNOWN_LOOKUPS_PER_SECOND = 50;
 /** Milliseconds. */
 const DOUBTFUL_MS = 1000;
+
+type HeldScopes = (granted: readonly string[], owner: KeyWithOwner['owner']) => readonly string[];
+
+/** What is remembered of a key: whom it stands for is made out once, not with every request. */
+type KnownKey = KeyWithOwner & { principal: Principal };
 
 export interface ApiKeyResolver {
   resolve(text: string, ip: string): Promise<Resolution>;
@@ -37,21 +44,21 @@ export function createApiKeyResolver({
   /** The digests under which this text would be found, had it been imported. */
   importedDigests: (text: string) => readonly string[];
   /** Of the granted scopes, those the owner still holds. */
-  heldScopes: (granted: readonly string[], owner: KeyWithOwner['owner']) => readonly string[];
+  heldScopes: HeldScopes;
   cacheMs: number;
   clock: Clock;
   /** A key was used whose digest is of an older pepper. */
   onOutdatedDigest: (key: ApiKey, text: string) => void;
 }): ApiKeyResolver {
   const tagsOf = ({ key, owner }: KeyWithOwner): readonly string[] => [`key:${key.id}`, `account:${owner.id}`];
-  const keys: TaggedCache<KeyWithOwner> = createTaggedCache({
+  const keys: TaggedCache<KnownKey> = createTaggedCache({
     max: 100_000,
     ttlMs: cacheMs,
     tagsOf,
     doubtfulMs: DOUBTFUL_MS,
     clock,
   });
-  const imported: TaggedCache<KeyWithOwner> = createTaggedCache({
+  const imported: TaggedCache<KnownKey> = createTaggedCache({
     max: 100_000,
     ttlMs: cacheMs,
     tagsOf,
@@ -65,34 +72,39 @@ export function createApiKeyResolver({
     doubtfulMs: DOUBTFUL_MS,
     clock,
   });
-  const budget = createBudget({ perSecond: IMPORTED_LOOKUPS_PER_SECOND, clock });
+  const lookups = createUnknownLookups({
+    perSecond: Math.ceil(UNKNOWN_LOOKUPS_PER_SECOND / importedDigests('').length),
+    what: 'keys',
+    clock,
+  });
 
-  async function findImported(digest: string): Promise<KeyWithOwner | null> {
-    if (!budget.take()) {
-      throw new AppError('temporarily_unavailable', {
-        public: 'Too many unknown keys are being tried just now.',
-        retryAfterSeconds: 1,
-      });
+  async function look(find: () => Promise<KeyWithOwner | null>): Promise<KnownKey | null> {
+    const found = await lookups.run(find, (key) => key !== null);
+    return found && { ...found, principal: principalOf(found, heldScopes) };
+  }
+
+  /** Under which algorithm a key was imported cannot be seen by its text. */
+  async function findImported(digests: readonly string[]): Promise<KeyWithOwner | null> {
+    for (const digest of digests) {
+      const found = await apiKeys.findImported(digest);
+      if (found) return found;
     }
-    const found = await apiKeys.findImported(digest);
-    if (found) budget.giveBack();
-    return found;
+    return null;
   }
 
   async function resolveImported(text: string, ip: string): Promise<Resolution> {
-    if (!(await anyImported.find('any', () => apiKeys.hasImported()))?.value) return refused('malformed', null);
-    for (const digest of importedDigests(text)) {
-      const entry = await imported.find(digest, () => findImported(digest));
-      if (!entry) continue;
-      const { importedEndsAt } = entry.value.key;
-      if (importedEndsAt !== null && importedEndsAt <= clock.nowMs()) return refused('wrong-secret', entry.value);
-      return judge(entry, ip, importedEndsAt);
-    }
-    return refused('unknown', null);
+    const any = anyImported.known('any') ?? (await anyImported.find('any', () => apiKeys.hasImported()));
+    if (!any?.value) return refused('malformed', null);
+    const digests = importedDigests(text);
+    const entry = await imported.find(digests.join(' '), () => look(() => findImported(digests)));
+    if (!entry) return refused('unknown', null);
+    const { importedEndsAt } = entry.value.key;
+    if (importedEndsAt !== null && importedEndsAt <= clock.nowMs()) return refused('wrong-secret', entry.value);
+    return judge(entry, ip, importedEndsAt);
   }
 
-  function judge(entry: Cached<KeyWithOwner>, ip: string, oldSecretEndsAt: number | null): Resolution {
-    const { key, owner } = entry.value;
+  function judge(entry: Cached<KnownKey>, ip: string, oldSecretEndsAt: number | null): Resolution {
+    const { key, owner, principal } = entry.value;
     const state = stateOf(key, clock.nowMs());
     if (state !== 'active') return refused(state, entry.value);
     if (owner.disabledAt !== null) return refused('owner-disabled', entry.value);
@@ -100,34 +112,22 @@ export function createApiKeyResolver({
     return {
       kind: 'resolved',
       readAtMs: entry.readAtMs,
-      principal: {
-        method: 'api_key',
-        subject: owner.id,
-        subjectType: 'user',
-        clientId: null,
-        keyId: key.id,
-        namespace: key.namespace,
-        environment: key.environment,
-        scopes: heldScopes(key.scopes, owner),
-        audience: null,
-        issuedAt: Math.floor(key.createdAt / 1000),
-        expiresAt: key.expiresAt === null ? null : Math.floor(key.expiresAt / 1000),
-        sessionId: null,
-        confirmation: null,
-        addressBound: key.allowedAddresses.length > 0,
-        limit: key.limit,
-        oldSecretEndsAt,
-      },
+      principal: oldSecretEndsAt === null ? principal : { ...principal, oldSecretEndsAt },
     };
   }
 
   return {
     async resolve(text, ip) {
-      const parsed = format.parse(text);
+      const parsed = format.read(text);
       if (!parsed) return resolveImported(text, ip);
-      const entry = await keys.find(parsed.id, () => apiKeys.find(parsed.id));
+      const { id, environment } = parsed;
+      const known = keys.known(id);
+      const isInUse = known !== null && known.value.key.environment === environment;
+      // The tag keeps made-up ids away from the database; one that is known was found there.
+      if (!isInUse && !format.isTagged(parsed)) return resolveImported(text, ip);
+      const entry = isInUse ? known : await keys.find(id, () => look(() => apiKeys.find(id)));
       if (!entry) return refused('unknown', null);
-      await knowPeppersOf(digests, entry.value.key);
+      if (!knowsPeppersOf(digests, entry.value.key)) await digests.reload();
       const { current, previous } = entry.value.key;
       if (current && digests.matches(text, current)) {
         if (!digests.isCurrent(current)) onOutdatedDigest(entry.value.key, text);
@@ -141,6 +141,27 @@ export function createApiKeyResolver({
     forget(tag) {
       for (const cache of [keys, imported, anyImported]) cache.forget(tag);
     },
+  };
+}
+
+function principalOf({ key, owner }: KeyWithOwner, heldScopes: HeldScopes): Principal {
+  return {
+    method: 'api_key',
+    subject: owner.id,
+    subjectType: 'user',
+    clientId: null,
+    keyId: key.id,
+    namespace: key.namespace,
+    environment: key.environment,
+    scopes: heldScopes(key.scopes, owner),
+    audience: null,
+    issuedAt: Math.floor(key.createdAt / 1000),
+    expiresAt: key.expiresAt === null ? null : Math.floor(key.expiresAt / 1000),
+    sessionId: null,
+    confirmation: null,
+    addressBound: key.allowedAddresses.length > 0,
+    limit: key.limit,
+    oldSecretEndsAt: null,
   };
 }
 

@@ -1,13 +1,12 @@
-import { createBudget } from '../../kit/budget.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { sha256 } from '../../kit/digest.ts';
-import { AppError } from '../../kit/errors.ts';
 import { createTaggedCache } from '../../kit/tagged-cache.ts';
 import { type Account, signInCounts } from '../accounts/account.ts';
 import { LOGIN_CLIENT_ID } from '../login/login-session.ts';
 import type { VerifyJwt } from './access-token-verifier.ts';
 import type { CredentialTag } from './announce.ts';
 import type { CredentialMethod, Principal, RefusalReason, Resolution } from './principal.ts';
+import { createUnknownLookups } from './unknown-lookups.ts';
 
 /** An OAuth access token that nothing has ended yet, as the token endpoint's side of the house finds it. */
 export interface FoundAccessToken {
@@ -58,6 +57,7 @@ export function createTokenResolver({
   findSession,
   loginSessionLives,
   findAccount,
+  findClientOwner,
   heldScopes,
   allScopes,
   cacheMs,
@@ -68,13 +68,15 @@ export function createTokenResolver({
   findSession: (value: string) => Promise<FoundSession | null>;
   loginSessionLives: (sessionId: string) => Promise<boolean>;
   findAccount: (id: string) => Promise<Account | null>;
+  /** The account that made a client; null for the clients of the operator. */
+  findClientOwner: (clientId: string) => Promise<string | null>;
   heldScopes: (granted: readonly string[], account: Account) => readonly string[];
   /** What a user may do who is signed in in person. */
   allScopes: (account: Account) => readonly string[];
   cacheMs: number;
   clock: Clock;
 }): TokenResolver {
-  const budget = createBudget({ perSecond: UNKNOWN_LOOKUPS_PER_SECOND, clock });
+  const lookups = createUnknownLookups({ perSecond: UNKNOWN_LOOKUPS_PER_SECOND, what: 'tokens', clock });
   // By digest: the memory of the process is no place for bearer values either.
   const cache = createTaggedCache<Found>({
     max: 100_000,
@@ -132,8 +134,10 @@ export function createTokenResolver({
     const token = await findAccessToken(text);
     if (!token) return { refused: 'ended', method: 'access_token' };
     const isUser = token.subject !== token.clientId;
-    const account = isUser ? await findAccount(token.subject) : null;
-    if (isUser && (!account || account.disabledAt !== null))
+    // A client that a user made for a machine can do no more than its maker.
+    const ownerId = isUser ? token.subject : await findClientOwner(token.clientId);
+    const account = ownerId === null ? null : await findAccount(ownerId);
+    if (ownerId !== null && (!account || account.disabledAt !== null))
       return { refused: 'owner-disabled', method: 'access_token' };
     const granted = (token.scope ?? '').split(' ').filter(Boolean);
     return {
@@ -164,18 +168,12 @@ export function createTokenResolver({
     };
   }
 
-  async function readOpaque(text: string): Promise<Found> {
-    // Anyone can make up a token; only those that exist may cost more than this many lookups.
-    if (!budget.take()) {
-      throw new AppError('temporarily_unavailable', {
-        public: 'Too many unknown tokens are being tried just now.',
-        retryAfterSeconds: 1,
-      });
-    }
-    const found = await readAccessToken(text);
-    if ('principal' in found) budget.giveBack();
-    return found;
-  }
+  /** Anyone can make up a token; only those that exist may cost more than so many lookups. */
+  const readOpaque = (text: string): Promise<Found> =>
+    lookups.run(
+      () => readAccessToken(text),
+      (found) => 'principal' in found,
+    );
 
   async function readSession(value: string): Promise<Found> {
     const session = await findSession(value);

@@ -54,6 +54,7 @@ export function createLimitCounters({
     applies: (subject) => subject.limit !== null || rules.some((rule) => isFor(rule, subject)),
 
     of(subject) {
+      if (subject.limit === null && rules.length === 0) return [];
       const groups = new Map<string, LimitCounter[]>();
       const add = (name: string, limit: LimitQuota, kind: string, sharer: Sharer): void => {
         const group = groups.get(sharer.owner);

@@ -30,7 +30,12 @@ export interface RateLimits {
   takeFrom(rule: LimitRule, subject: string): Promise<LimitDecision>;
 }
 
-const UNLIMITED: LimitDecision = Object.freeze({ allowed: true, states: Object.freeze([]), retryAfterSeconds: 0 });
+/** Where no rule applies. */
+export const UNLIMITED: LimitDecision = Object.freeze({
+  allowed: true,
+  states: Object.freeze([]),
+  retryAfterSeconds: 0,
+});
 
 /** Throws RangeError for rules that `problemsOfRules` objects to, and for no processes. */
 export function createRateLimits({

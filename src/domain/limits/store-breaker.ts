@@ -57,14 +57,26 @@ export function createStoreBreaker({
   };
 }
 
-/** The answer to an abandoned call is ignored, and so is its failure. */
+/** A wait is counted in so many parts; each part is a chance to hear the answer. */
+const PARTS = 5;
+
+/**
+ * The answer to an abandoned call is ignored, and so is its failure. A busy process comes by late: it can neither send what it
+ * asks nor hear the answer while it does something else, and a burst of requests is no outage of the store. Therefore the
+ * budget is spent in parts, of which no single delay of this process can use up more than one.
+ */
 function withinBudget<T>(call: () => Promise<T>, budgetMs: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const asked = call();
-    const giveUp = (): void => reject(new Error(`no answer within ${budgetMs} ms`));
-    // Timers run before the network is read: when it was this process that was busy, the answer may be here already.
-    const timer = setTimeout(() => setImmediate(giveUp), budgetMs);
-    timer.unref();
+    let left = PARTS;
+    const wait = (): NodeJS.Timeout => setTimeout(partIsOver, budgetMs / PARTS).unref();
+    let timer = wait();
+    function partIsOver(): void {
+      left -= 1;
+      if (left > 0) timer = wait();
+      // Timers run before the network is read: the answer may be here already.
+      else setImmediate(() => reject(new Error(`no answer within ${budgetMs} ms`)));
+    }
     asked.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
 }

@@ -7,7 +7,7 @@ import type { ShownProviderKey } from '../../domain/provider-keys/vault.ts';
 import type { Output } from './operations.ts';
 
 /** Milliseconds since the epoch as RFC 3339, without fractions. */
-export const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+export const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, -'.000Z'.length)}Z`;
 const timeOrNull = (ms: number | null): string | null => (ms === null ? null : time(ms));
 export const timeOfSeconds = (seconds: number): string => time(seconds * 1000);
 

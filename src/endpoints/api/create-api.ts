@@ -55,12 +55,13 @@ export function createApi({
   const writerOf = (dialect: Dialect | undefined): ErrorWriter => writers.get(dialect as Dialect) as ErrorWriter;
 
   async function run(ctx: Context, entry: TableRoute, parameters: Readonly<Record<string, string>>): Promise<void> {
-    ctx.set('Cache-Control', 'no-store');
+    ctx.res.setHeader('Cache-Control', 'no-store');
     const { route, dialect } = entry;
     const operation = OPERATIONS[route.operation];
-    await exposed.refuseInUrl(ctx, ctx.querystring);
+    if (ctx.querystring !== '') await exposed.refuseInUrl(ctx, ctx.querystring);
     const presented = readPresented(ctx);
-    const { principal, refusal } = await admit(ctx, operation.access, presented, dialect);
+    const { principal, refusal } =
+      operation.access === 'anyone' ? NOBODY : await admit(ctx, operation.access, presented, dialect);
     if ('limit' in operation) {
       const rule = { name: route.operation.toLowerCase(), ...operation.limit };
       await limitByCaller(ctx, rule, principal?.subject ?? factsOf(ctx).addressGroup);
@@ -75,9 +76,12 @@ export function createApi({
       repeatable: 'idempotent' in operation ? repeatable(ctx, route.operation, input) : undefined,
     };
     const handler = handlers[route.operation] as (input: unknown, call: Call) => Promise<unknown>;
-    const answer = await handler(input, call).catch((error: unknown) => {
+    let answer: unknown;
+    try {
+      answer = await handler(input, call);
+    } catch (error) {
       throw inTheirNames(error, entry);
-    });
+    }
     const output = operation.output.parse(answer);
     ctx.status = route.status ?? operation.status;
     if (output === null) ctx.body = null;
@@ -86,11 +90,10 @@ export function createApi({
 
   async function admit(
     ctx: Context,
-    access: Access,
+    access: Exclude<Access, 'anyone'>,
     presented: Call['presented'],
     dialect: Dialect,
   ): Promise<Pick<Call, 'principal' | 'refusal'>> {
-    if (access === 'anyone') return NOBODY;
     if (access === 'resource-server') {
       await authenticateResourceServer(ctx);
       return NOBODY;
@@ -104,7 +107,7 @@ export function createApi({
       },
       {
         facts: factsOf(ctx),
-        judged: judgedRequest(ctx, thumbprintOf(ctx)),
+        judged: judgedRequest(ctx, thumbprintOf),
         onLimits: (decision) =>
           setRateLimitHeaders(ctx, decision, {
             legacy: dialect.legacyRateLimitHeaders ?? false,

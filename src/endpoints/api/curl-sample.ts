@@ -12,14 +12,12 @@ export function curlSample({
   url,
   query,
   body,
-  idempotent,
   credential,
 }: {
   method: string;
   url: string;
   query: readonly [string, unknown][];
   body: object | undefined;
-  idempotent: boolean;
   credential: SampleCredential | null;
 }): string {
   const search = new URLSearchParams(query.map(([name, value]): [string, string] => [name, String(value)])).toString();
@@ -29,7 +27,6 @@ export function curlSample({
   return [
     `curl ${method === usual ? '' : `-X ${method} `}${target}`,
     ...(credential ? [credentialFlag(credential)] : []),
-    ...(idempotent ? ['-H "Idempotency-Key: $(uuidgen)"'] : []),
     ...(body ? ["-H 'Content-Type: application/json'", `-d ${quote(prettyJson(body))}`] : []),
   ].join(' \\\n  ');
 }

@@ -38,7 +38,10 @@ export function typeText(schema: JsonSchema): { type: string; schema: string } {
   const isNullable = schema.anyOf?.some((one) => one.type === 'null') || [schema.type].flat().includes('null');
   const nullable = isNullable ? ' or null' : '';
   if (reference !== undefined) return { type: `${prefix}${reference}${nullable}`, schema: reference };
-  const inner = schema.anyOf?.find((one) => one.type !== 'null') ?? schema;
+  const [inner = schema, ...others] = (schema.anyOf ?? []).filter((one) => one.type !== 'null');
+  if (others.length > 0) {
+    return { type: [inner, ...others].map((one) => typeText(one).type).join(', or '), schema: '' };
+  }
   const values = inner.enum ?? (inner.const === undefined ? undefined : [inner.const]);
   const words = [
     values ? values.map((value) => JSON.stringify(value)).join(' or ') : baseText(inner),

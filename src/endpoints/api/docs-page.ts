@@ -78,7 +78,7 @@ export function docsPage(document: OpenApiDocument): DocsPage {
       Object.entries(components.examples).find(([name]) => name.endsWith('insufficient_scope'))?.[1].value,
     ),
     sections: tags.map(({ name, description }) => ({
-      id: slug(name),
+      id: sectionId(name),
       name,
       description,
       operations: labelled(
@@ -183,4 +183,4 @@ function resolve<T extends Component>(document: OpenApiDocument, value: T | Refe
 }
 
 const schemaId = (name: string): string => `schema-${name}`;
-const slug = (name: string): string => name.toLowerCase().replaceAll(' ', '-');
+const sectionId = (name: string): string => `section-${name}`.toLowerCase().replaceAll(' ', '-');

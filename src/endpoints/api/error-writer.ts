@@ -9,8 +9,9 @@ export function createErrorWriter({ dialect, clock }: { dialect: Dialect; clock:
     const { requestId } = factsOf(ctx);
     const { body, status } = dialect.error(error, { requestId, at: new Date(clock.nowMs()) });
     ctx.status = status ?? error.entry.status;
-    ctx.set('Cache-Control', 'no-store');
-    ctx.body = JSON.stringify(body);
+    ctx.res.setHeader('Cache-Control', 'no-store');
+    // Before the body, or Koa would guess at a type for the text.
     ctx.type = dialect.errorType ?? 'application/json';
+    ctx.body = JSON.stringify(body);
   };
 }

@@ -13,7 +13,7 @@ import type { Exposed } from './exposed.ts';
 import { FORWARD_AUTH, isForNginx, readQuestion } from './forwarded-request.ts';
 import type { Guard } from './guard.ts';
 import { identityHeaders } from './identity-headers.ts';
-import { proofsOf } from './judged-request.ts';
+import { judgedRequest } from './judged-request.ts';
 import type { createReadPresented } from './presented.ts';
 
 /** Hands over the provider key for a request, to a proxy that may have it. */
@@ -60,7 +60,7 @@ export function createForwardAuth({
     if (provider !== null) await requireGateway(ctx);
     const { principal, maxAgeSeconds } = await guard(presented.credential, requirements, {
       facts: factsOf(ctx),
-      judged: { ...original, proofs: proofsOf(ctx), certificateThumbprint: thumbprintOf(ctx) },
+      judged: judgedRequest(ctx, thumbprintOf, original),
       onLimits: (decision) =>
         setRateLimitHeaders(ctx, decision, {
           legacy: dialect.legacyRateLimitHeaders ?? false,

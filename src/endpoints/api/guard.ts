@@ -2,7 +2,7 @@ import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { PresentedCredential } from '../../domain/credentials/presented.ts';
 import type { Principal, Resolution } from '../../domain/credentials/principal.ts';
 import { type CredentialResolver, looksLikeToken } from '../../domain/credentials/resolve.ts';
-import type { LimitDecision, LimitSubject, RateLimits } from '../../domain/limits/rate-limits.ts';
+import { type LimitDecision, type LimitSubject, type RateLimits, UNLIMITED } from '../../domain/limits/rate-limits.ts';
 import { expandScopes, type ScopeDefinition } from '../../domain/scopes/scope.ts';
 import type { UsageRecorder } from '../../domain/usage/usage.ts';
 import type { RequestFacts } from '../../http/request-context.ts';
@@ -139,8 +139,10 @@ export function createGuard({
       return error;
     };
 
-    const unbound = await checkBinding(principal.confirmation, presented, judged);
-    if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented, requirements));
+    if (principal.confirmation !== null || presented.from === 'dpop') {
+      const unbound = await checkBinding(principal.confirmation, presented, judged);
+      if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented, requirements));
+    }
     const { audiences, environment } = requirements;
     const scopes =
       typeof requirements.scopes === 'function' ? requirements.scopes(principal) : (requirements.scopes ?? []);
@@ -150,8 +152,7 @@ export function createGuard({
     if (environment !== undefined && (principal.environment ?? usualEnvironment) !== environment) {
       throw await refuseUse('wrong-environment', unauthenticated(presented, requirements));
     }
-    const held = expandScopes(principal.scopes, catalogue);
-    const missing = scopes.find((scope) => !held.has(scope));
+    const missing = scopes.length === 0 ? undefined : firstMissing(principal, scopes);
     if (missing !== undefined) {
       throw await refuseUse(
         'insufficient-scope',
@@ -164,7 +165,8 @@ export function createGuard({
     }
 
     const subject = limitSubject(principal, facts);
-    const limits = await rateLimits.take(subject);
+    const isLimited = rateLimits.applies(subject);
+    const limits = isLimited ? await rateLimits.take(subject) : UNLIMITED;
     onLimits?.(limits);
     if (!limits.allowed) {
       count(principal, 'refused');
@@ -175,13 +177,18 @@ export function createGuard({
     }
     count(principal, 'allowed');
     // Limits count every request; a cookie is good for some requests only, and that is looked at each time.
-    const mustAskAgain = rateLimits.applies(subject) || presented.from.endsWith('cookie');
+    const mustAskAgain = isLimited || presented.from.endsWith('cookie');
     return {
       principal,
       limits,
       maxAgeSeconds: mustAskAgain ? 0 : believableSeconds(principal, resolution.readAtMs),
     };
   };
+
+  function firstMissing(principal: Principal, wanted: readonly string[]): string | undefined {
+    const held = expandScopes(principal.scopes, catalogue);
+    return wanted.find((scope) => !held.has(scope));
+  }
 
   function count({ keyId, subject, environment, oldSecretEndsAt }: Principal, outcome: 'allowed' | 'refused'): void {
     if (keyId === null || environment === null) return;

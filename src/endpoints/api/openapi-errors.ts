@@ -54,8 +54,8 @@ export const ANYWHERE = [
   'payload_too_large',
   'unsupported_media_type',
   'misdirected_host',
-  'temporarily_unavailable',
   'server_error',
+  'temporarily_unavailable',
 ] as const satisfies readonly ErrorCodeName[];
 
 export const errorsOf = (operation: OperationName, access: Access, hasPathParameters: boolean): ErrorCodeName[] => [
@@ -141,8 +141,12 @@ export function createErrorResponses({
 
 function headersOf(codes: readonly ErrorCodeName[]): OpenApiResponse['headers'] {
   const header = (name: string) => ({ [name]: { $ref: `#/components/headers/${name}` } });
-  if (codes.includes('unauthenticated')) return header('WWW-Authenticate');
-  return codes.some((code) => ERROR_CODES[code].status === 429) ? header('Retry-After') : undefined;
+  if (codes.some((code) => code === 'unauthenticated' || code === 'insufficient_scope'))
+    return header('WWW-Authenticate');
+  if (codes.includes('rate_limit_exceeded')) {
+    return { ...header('Retry-After'), ...header('RateLimit-Policy'), ...header('RateLimit') };
+  }
+  return codes.includes('too_many_requests') ? header('Retry-After') : undefined;
 }
 
 const PROBLEM: JsonSchema = {

@@ -24,7 +24,7 @@ export function describeForwardAuth({
     tags: ['Verification'],
     summary: 'May this request pass?',
     description:
-      'For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth` and Envoy `ext_authz`. The proxy passes on the headers of a request; 200 lets it through and says in headers whose it is, any other status is what to answer. Any method is taken and no body is read.',
+      'For nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth` and Envoy `ext_authz`. The proxy passes on the headers of a request; 200 lets it through and says in headers whose it is, any other status is what to answer. Any method is taken and no body is read. Envoy appends the path of the request, and has the requirements in the header `X-Gatehouse-Require`, written like the query.',
     'x-access': 'A proxy, with the credential of whoever sent the request.',
     'x-codeSamples': [
       {
@@ -38,7 +38,6 @@ export function describeForwardAuth({
             ['scope', scope],
           ],
           body: undefined,
-          idempotent: false,
           credential: { kind: 'bearer', variable: 'API_KEY' },
         }),
       },
@@ -46,26 +45,19 @@ export function describeForwardAuth({
     security: security.users,
     parameters: [
       query('environment', 'The environment it must be of.'),
-      query('scope', 'A scope it must have; may be repeated.', { type: 'array', items: { type: 'string' } }),
-      query('audience', 'What a token must be for.'),
+      query('scope', 'A scope it must have; may be repeated.', LIST),
+      query('audience', 'What a token must be for; may be repeated, and one of them is enough.', LIST),
       query('provider', 'A third-party provider whose key the answer is to hold.'),
       query(
         'mode',
-        'For nginx, which passes on 401 and 403 only: every other refusal becomes 403, and `X-Auth-Status` has the real one.',
-        {
-          type: 'string',
-          enum: ['nginx'],
-        },
+        'For nginx, which passes on 401 and 403 only: every other refusal becomes 403, `X-Auth-Status` has the real status and `X-Auth-Error` the body.',
+        { type: 'string', enum: ['nginx'] },
       ),
-      header(
-        'X-Original-Method',
-        'The method of the request; `X-Forwarded-Method` does as well. Believed from a trusted proxy.',
-      ),
-      header('X-Original-URI', 'Its path and query; `X-Forwarded-Uri` does as well. Believed from a trusted proxy.'),
-      header(
-        'X-Gateway-Authorization',
-        'The proxy’s own credential, as a resource server that asks for a provider key.',
-      ),
+      header('X-Original-Method', 'With `mode=nginx`: the method of the request. Believed from a trusted proxy.'),
+      header('X-Original-URI', 'With `mode=nginx`: its path and query. Believed from a trusted proxy.'),
+      header('X-Forwarded-Method', 'Without: the method of the request. Believed from a trusted proxy.'),
+      header('X-Forwarded-Uri', 'Without: its path and query. Believed from a trusted proxy.'),
+      header('X-Gateway-Authorization', 'With `provider`: the credential of the proxy itself, a resource server.'),
       ...(dialect.credentials.providerKey?.headers ?? [])
         .filter((name) => name !== 'authorization')
         .map((name) =>
@@ -116,6 +108,8 @@ function answerHeaders(): Record<string, OpenApiHeader | Reference> {
     'X-Api-Key-Replaced': shared('X-Api-Key-Replaced'),
   };
 }
+
+const LIST: JsonSchema = { type: 'array', items: { type: 'string' } };
 
 const query = (name: string, description: string, schema: JsonSchema = { type: 'string' }): OpenApiParameter => ({
   name,

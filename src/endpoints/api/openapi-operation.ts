@@ -50,9 +50,10 @@ export function createDescribeRoute({
 
     const queried = hasBody
       ? []
-      : Object.entries(schema.properties ?? {}).filter(
-          ([member, its]) => IN_QUERY.has(String(its.type)) && !NEVER_IN_QUERY.has(member),
-        );
+      : Object.entries(schema.properties ?? {}).flatMap(([member, its]): [string, JsonSchema][] => {
+          const plain = NEVER_IN_QUERY.has(member) ? undefined : inQuery(its);
+          return plain ? [[member, plain]] : [];
+        });
     const parameters = [
       ...inPath.map((parameter) => pathParameter(parameter)),
       ...queried.map(([member, its]) => queryParameter(member, its, schema.required?.includes(member) ?? false)),
@@ -84,7 +85,6 @@ export function createDescribeRoute({
             url: issuer + path.replaceAll(/\{([^}]+)\}/g, (_, parameter) => String(examples.request(name)[parameter])),
             query: hasBody ? [] : sent,
             body,
-            idempotent,
             credential: sampleCredential(ofSecurity),
           }),
         },
@@ -186,6 +186,13 @@ const pathParameter = (name: string): OpenApiParameter => ({
   required: true,
   schema: { type: 'string', minLength: 1, maxLength: 128 },
 });
+
+/** A query holds plain values, each once. */
+function inQuery(schema: JsonSchema): JsonSchema | undefined {
+  if (IN_QUERY.has(String(schema.type))) return schema;
+  const plain = schema.anyOf?.find((one) => IN_QUERY.has(String(one.type)));
+  return plain && { ...plain, ...(schema.description === undefined ? {} : { description: schema.description }) };
+}
 
 function queryParameter(name: string, schema: JsonSchema, required: boolean): OpenApiParameter {
   const { description, ...rest } = schema;

@@ -234,7 +234,7 @@ export const OPERATIONS = {
   verify: {
     summary: 'Who is this, and may they?',
     description:
-      'Takes a credential in the headers or, from a resource server, in `credential`. 200 says who it is; 401, 403 and 429 are what to answer the caller.',
+      'Takes a credential in the headers or in `credential`. 200 says who it is; 401, 403 and 429 are what to answer the caller.',
     tag: 'Verification',
     access: 'anyone',
     input: z.strictObject({

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { PresentedCredential } from '../../domain/credentials/presented.ts';
+import { headerValues } from '../../http/header-values.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { CredentialPlaces } from './dialect.ts';
 
@@ -39,7 +40,7 @@ export function createReadPresented({
     const found: PresentedCredential[] = [];
     for (const name of headers) {
       // Node joins several of one name with commas, which would make of two credentials one that is none.
-      for (const text of ctx.req.headersDistinct[name] ?? []) if (text !== '') found.push({ text, from: 'header' });
+      for (const text of headerValues(ctx.req, name)) if (text !== '') found.push({ text, from: 'header' });
     }
     if (authorization && !authorizationIsProviders && places.headers.includes('authorization'))
       found.push(authorization);
@@ -79,10 +80,11 @@ export function createReadPresented({
 
 function readAuthorization(ctx: Context): PresentedCredential | null {
   // Node keeps the first of several and says nothing.
-  if ((ctx.req.headersDistinct.authorization?.length ?? 0) > 1) {
+  const values = headerValues(ctx.req, 'authorization');
+  if (values.length > 1) {
     throw new AppError('invalid_request', { public: 'the Authorization header is repeated' });
   }
-  const header = ctx.get('authorization');
+  const [header = ''] = values;
   if (header === '') return null;
   const [, scheme, text] = SCHEME.exec(header) ?? [];
   if (scheme === undefined || text === undefined) return { text: '', from: 'bearer' };

@@ -24,11 +24,14 @@ export async function readRequest(
   const sent = hasBody ? await readMembers(ctx, { forms: dialect.forms ?? 'refused' }) : readQuery(ctx, route);
   const members: Members = { ...route.defaults };
   const { names = {}, fixed = {} } = route;
-  const theirs = new Set(Object.values(names));
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(sent)) {
     // Our name for a member that has another name here is not a name here.
-    const ours = Object.hasOwn(names, name) ? (names[name] as string) : theirs.has(name) ? null : name;
+    const ours = Object.hasOwn(names, name)
+      ? (names[name] as string)
+      : Object.values(names).includes(name)
+        ? null
+        : name;
     if (ours === null || ours === '__proto__' || ours in fixed || ours in parameters) unknown.push(name);
     else members[ours] = value;
   }

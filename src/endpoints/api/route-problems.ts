@@ -4,7 +4,8 @@ import { OPERATIONS, type OperationName } from './operations.ts';
 const ROUTE = /^(GET|POST|PUT|PATCH|DELETE) (\/.*)$/;
 const SEGMENT = /^(?:[A-Za-z0-9._~-]+|\{[a-z_]+\})$/;
 /** Paths that are answered before any dialect is asked. */
-const RESERVED = /^\/(?:$|(?:health|ready|v1\/docs|v1\/openapi\.json)$|forward-auth(?:\/|$)|(?:assets|\.well-known)(?:\/|$))/;
+const RESERVED =
+  /^\/(?:$|(?:health|ready|v1\/docs|v1\/openapi\.json)$|forward-auth(?:\/|$)|(?:assets|\.well-known)(?:\/|$))/;
 
 /** What is wrong with the routes of a dialect. */
 export function routeProblems(routes: Dialect['routes']): string[] {

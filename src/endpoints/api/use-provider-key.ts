@@ -115,7 +115,7 @@ export function createUseProviderKey({
         {},
         {
           facts: factsOf(ctx),
-          judged: judgedRequest(ctx, thumbprintOf(ctx)),
+          judged: judgedRequest(ctx, thumbprintOf),
         },
       );
       return forPrincipal(ctx, principal, wanted);

@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
+import { addPepper } from '../../../src/domain/data-keys/peppers.ts';
 import {
   auditOf,
   call,
@@ -180,6 +182,20 @@ describe('API keys', () => {
       body: { name: 'A key', namespace: 'ns_invented' },
     });
     expect([stolen.status, stolen.json().fields]).to.deep.equal([400, invented.json().fields]);
+  });
+
+  it('go on working under a new pepper, and are digested anew with their next use', async () => {
+    const { stores, sealer, clock, audit, keyDigests } = harness.services;
+    const { id, key } = await newKey(harness, ada);
+    const pepperOf = async (): Promise<string | undefined> => (await stores.apiKeys.find(id))?.key.current?.pepperId;
+    const before = await pepperOf();
+    const added = await addPepper({ store: stores.dataKeys, sealer, clock, audit });
+    await keyDigests.reload();
+    expect(await isAccepted(harness, key)).to.equal(true);
+    for (let i = 0; i < 100 && (await pepperOf()) === before; i += 1) await setTimeout(10);
+    expect(await pepperOf()).to.equal(added);
+    expect(await isAccepted(harness, key)).to.equal(true);
+    expect(await isAccepted(harness, `${key.slice(0, -1)}!`)).to.equal(false);
   });
 
   it('are good from the addresses of their list alone', async () => {

@@ -146,6 +146,24 @@ describe('the JSON login in cookie mode', () => {
     }
   });
 
+  it('knows the browser again: a stranger who guesses keeps the owner out of no browser of theirs', async () => {
+    const { jar, email, password } = await signedIn();
+    const login = (headers: Record<string, string>): Promise<string> =>
+      outcome(
+        call(harness, 'POST /v1/auth/login', {
+          body: { email, password, mode: 'cookies' },
+          headers: { ...own, ...headers },
+        }),
+      );
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        call(harness, 'POST /v1/auth/login', { body: { email, password: `a guess ${i}` } }),
+      ),
+    );
+    expect(await login({})).to.equal('429 too_many_requests');
+    expect(await login({ cookie: jar.header(new URL(harness.url('/'))) })).to.equal('200');
+  });
+
   it('gives way to a credential in a header', async () => {
     const { jar } = await signedIn();
     const other = await signIn(harness, await createAccount(harness));

@@ -66,9 +66,9 @@ describe('provider keys', () => {
   it('can be replaced, keeping their id and place, and deleted', async () => {
     const person = await newPerson(harness);
     const first = await good(add(person, { provider: 'anthropic', value: 'sk-ant-the-first-value-of-it' }));
-    const body = { value: 'sk-ant-quite-another-value', label: 'Newer' };
+    const body = { value: 'sk-ant-quite-another-value-of-it', label: 'Newer' };
     const changed = await good(call(harness, `PATCH /v1/provider-keys/${first.id}`, { as: person.token, body }));
-    expect(changed).to.include({ id: first.id, label: 'Newer', is_default: true, mask: 'sk-ant-…alue' });
+    expect(changed).to.include({ id: first.id, label: 'Newer', is_default: true, mask: 'sk-ant-…f-it' });
     expect(changed.fingerprint).to.not.equal(first.fingerprint);
     const gone = () => call(harness, `DELETE /v1/provider-keys/${first.id}`, { as: person.token });
     expect((await gone()).status).to.equal(204);

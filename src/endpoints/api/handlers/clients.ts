@@ -47,9 +47,8 @@ export function createClientHandlers({
     ) {
       const account = await accounts.find(who(call).subject);
       if (!account) throw new AppError('unauthenticated');
-      if ((await clients.listByOwner(account.id)).length >= MAX_CLIENTS) {
-        throw new AppError('conflict', { public: `You have ${MAX_CLIENTS} clients; delete one first.` });
-      }
+      const count = async (): Promise<number> => (await clients.listByOwner(account.id)).length;
+      if ((await count()) >= MAX_CLIENTS) throw tooMany();
       const may = scopesOf(account);
       const beyond = (scopes ?? []).find((scope) => !may.includes(scope));
       if (beyond !== undefined) {
@@ -70,6 +69,11 @@ export function createClientHandlers({
           ownerId: account.id,
         }),
       );
+      // Others may have been made at the same moment: then none stays that makes it too many.
+      if ((await count()) > MAX_CLIENTS) {
+        await manageClients.remove(client.id);
+        throw tooMany();
+      }
       return { ...clientAnswer(client), client_secret: secret };
     },
     async rotateClientSecret({ id, overlap_seconds: overlapSeconds }, call) {
@@ -84,3 +88,6 @@ export function createClientHandlers({
     },
   };
 }
+
+const tooMany = (): AppError =>
+  new AppError('conflict', { public: `You have ${MAX_CLIENTS} clients; delete one first.` });

@@ -8,7 +8,7 @@ import { noticeOldSecret, principalAnswer } from '../answers.ts';
 import type { Handlers } from '../call.ts';
 import type { CredentialPlaces } from '../dialect.ts';
 import type { Guard } from '../guard.ts';
-import { proofsOf } from '../judged-request.ts';
+import { judgedRequest, proofsOf } from '../judged-request.ts';
 
 /** Who is this, and may they? For resource servers that ask themselves; forward-auth.ts is the same for proxies. */
 export function createVerifyHandler({
@@ -25,7 +25,18 @@ export function createVerifyHandler({
   clock: Clock;
 }): Pick<Handlers, 'verify'> {
   return {
-    async verify({ credential, required_scopes: scopes, audience, environment, ...judged }, { ctx, presented }) {
+    async verify(
+      {
+        credential,
+        required_scopes: scopes,
+        audience,
+        environment,
+        method,
+        url,
+        certificate_thumbprint: certificateThumbprint,
+      },
+      { ctx, presented },
+    ) {
       const inHeaders = presented.credential;
       if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
         throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
@@ -41,12 +52,7 @@ export function createVerifyHandler({
         },
         {
           facts: factsOf(ctx),
-          judged: {
-            method: judged.method ?? ctx.method,
-            url: judged.url ?? ctx.href,
-            proofs: proofsOf(ctx),
-            certificateThumbprint: judged.certificate_thumbprint ?? thumbprintOf(ctx),
-          },
+          judged: judgedRequest(ctx, thumbprintOf, { method, url, certificateThumbprint }),
           onLimits: (decision) =>
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
         },

@@ -1,0 +1,256 @@
+import { expect } from 'chai';
+import { call, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
+import { Browser } from '../../support/browser.ts';
+import {
+  API,
+  authorization,
+  createClient,
+  createResource,
+  DEMO,
+  obtainTokens,
+  type TestClient,
+  token,
+} from '../../support/builders.ts';
+import { createProofKeys, proofFor } from '../../support/dpop.ts';
+import { type Harness, startHarness, travel } from '../../support/harness.ts';
+
+const maxAge = (header: string | undefined): number => Number(/max-age=(\d+)/.exec(header ?? '')?.[1] ?? -1);
+
+describe('verify', () => {
+  let harness: Harness;
+  let ada: Person;
+  let web: TestClient;
+  let opaque: { identifier: string; api: TestClient };
+  before(async () => {
+    harness = await startHarness();
+    ada = await newPerson(harness);
+    opaque = await createResource(harness);
+    web = await createClient(harness, { resources: [API, opaque.identifier] });
+  });
+  after(() => harness?.[Symbol.asyncDispose]());
+
+  const tokensFor = (resource: string) => obtainTokens(harness, web, { who: ada, scope: 'openid read', resource });
+
+  describe('says who it is, of', () => {
+    it('an API key', async () => {
+      const key = await newKey(harness, ada, { environment: 'test', scopes: ['read', 'write'] });
+      const { issued_at, expires_at, ...who } = (await verify(harness, key.key)).json();
+      expect(who).to.deep.equal({
+        active: true,
+        method: 'api_key',
+        subject: ada.id,
+        subject_type: 'user',
+        client_id: null,
+        key_id: key.id,
+        namespace: key.namespace,
+        environment: 'test',
+        scopes: ['read', 'write'],
+        audience: null,
+      });
+      expect(Date.parse(expires_at) - Date.parse(issued_at)).to.be.closeTo(365 * 86_400_000, 2000);
+    });
+
+    it('an access token of OAuth, JWT or opaque', async () => {
+      for (const resource of [API, opaque.identifier]) {
+        const { access_token: value } = await tokensFor(resource);
+        expect(value).to.match(resource === API ? /^eyJ/ : /^gat_/);
+        expect((await verify(harness, value)).json()).to.include({
+          method: 'access_token',
+          subject: ada.id,
+          subject_type: 'user',
+          client_id: web.id,
+          audience: resource,
+          key_id: null,
+          environment: null,
+        });
+      }
+    });
+
+    it('the token of a client for itself', async () => {
+      const value = (await token(harness, DEMO.machine, { grant_type: 'client_credentials' })).json().access_token;
+      expect((await verify(harness, value)).json()).to.include({
+        subject: 'demo-machine',
+        subject_type: 'client',
+        client_id: 'demo-machine',
+      });
+    });
+
+    it('a login', async () => {
+      const who = (await verify(harness, ada.token)).json();
+      expect(who).to.include({ method: 'login', subject: ada.id, audience: harness.issuer, client_id: null });
+      expect(who.scopes).to.have.members(['read', 'write', 'manage']);
+    });
+
+    it('the cookies of the sign-in pages and of the login, wherever a header says nothing', async () => {
+      const browser = new Browser(harness);
+      await browser.open(authorization(harness, web).url);
+      await browser.signIn(ada);
+      const page = browser.jar.header(new URL(harness.url('/')));
+      expect((await call(harness, 'GET /v1/auth/verify', { headers: { cookie: page } })).json()).to.include({
+        method: 'session',
+        subject: ada.id,
+      });
+      const own = { origin: harness.issuer };
+      const login = await call(harness, 'POST /v1/auth/login', {
+        body: { email: ada.email, password: ada.password, mode: 'cookies' },
+        headers: own,
+      });
+      const cookie = login.cookies.map((line) => line.split(';')[0]).join('; ');
+      const reply = await call(harness, 'GET /v1/auth/verify', { headers: { cookie } });
+      expect(reply.json()).to.include({ method: 'login', subject: ada.id });
+      // Who made the browser send it is looked at with every request, so nobody may keep the answer.
+      expect(reply.headers['cache-control']).to.equal('no-store');
+    });
+  });
+
+  it('takes the credential in Authorization, X-API-Key or the body, and alike by GET', async () => {
+    const { key, id } = await newKey(harness, ada);
+    const answers = [
+      await call(harness, 'POST /v1/auth/verify', { as: key, body: {} }),
+      await call(harness, 'POST /v1/auth/verify', { as: key }),
+      await call(harness, 'GET /v1/auth/verify', { as: key }),
+      await call(harness, 'GET /v1/auth/verify', { headers: { authorization: `bearer  ${key}` } }),
+      await call(harness, 'GET /v1/auth/verify', { headers: { 'x-api-key': key } }),
+      await call(harness, 'POST /v1/auth/verify', {
+        as: key,
+        headers: { 'x-api-key': key },
+        body: { credential: key },
+      }),
+      await verify(harness, key),
+    ];
+    for (const reply of answers) expect([reply.status, reply.json().key_id]).to.deep.equal([200, id]);
+  });
+
+  it('refuses two different credentials at once, wherever they stand', async () => {
+    const [one, two] = [await newKey(harness, ada), await newKey(harness, ada)];
+    const twice: Parameters<typeof call>[2][] = [
+      { as: one.key, headers: { 'x-api-key': two.key } },
+      { as: one.key, headers: { 'x-api-key': 'garbage' } },
+      { as: one.key, body: { credential: two.key } },
+      { headers: { 'x-api-key': [one.key, two.key] } },
+      { headers: { 'x-api-key': one.key }, body: { credential: ada.token } },
+      { headers: { authorization: 'Basic Zm9vOmJhcg==', 'x-api-key': one.key } },
+    ];
+    for (const request of twice) {
+      const reply = call(harness, 'POST /v1/auth/verify', request);
+      expect(await outcome(reply), JSON.stringify(request)).to.equal('400 invalid_request');
+    }
+    const [, ...headers] = ['', `Bearer ${one.key}`, `Bearer ${two.key}`];
+    const repeated = await call(harness, 'GET /v1/auth/verify', { headers: { authorization: headers } });
+    expect(repeated.status).to.equal(400);
+  });
+
+  it('compares with what the resource server requires: scopes, audience, environment', async () => {
+    const { key } = await newKey(harness, ada, { scopes: ['read', 'write'] });
+    const { access_token: value } = await tokensFor(API);
+    const cases: [string, object, string][] = [
+      [key, { required_scopes: ['read'] }, '200'],
+      [key, { required_scopes: ['read', 'write'] }, '200'],
+      [key, { required_scopes: ['read', 'manage'] }, '403 insufficient_scope'],
+      [key, { required_scopes: ['nonsense'] }, '403 insufficient_scope'],
+      [key, { environment: 'live' }, '200'],
+      [key, { environment: 'test' }, '401 unauthenticated'],
+      [key, { audience: API }, '200'],
+      [value, { audience: API }, '200'],
+      [value, { audience: [opaque.identifier, API] }, '200'],
+      [value, { audience: opaque.identifier }, '401 unauthenticated'],
+      [value, { audience: `${API}/` }, '401 unauthenticated'],
+      [value, { required_scopes: ['read'], audience: API }, '200'],
+      [value, { required_scopes: ['write'] }, '403 insufficient_scope'],
+      [value, { environment: 'live' }, '200'],
+      [value, { environment: 'test' }, '401 unauthenticated'],
+      [ada.token, { audience: harness.issuer }, '200'],
+      [ada.token, { audience: API }, '401 unauthenticated'],
+    ];
+    for (const [credential, asked, expected] of cases) {
+      expect(await outcome(verify(harness, credential, asked)), JSON.stringify(asked)).to.equal(expected);
+    }
+    const lacking = await verify(harness, key, { required_scopes: ['manage'] });
+    expect(lacking.json().required_scope).to.equal('manage');
+    expect(lacking.headers['www-authenticate']).to.contain('scope="manage"');
+    const byGet = (query: string) => outcome(call(harness, `GET /v1/auth/verify?${query}`, { as: key }));
+    expect(await byGet('required_scopes=read+write&environment=live')).to.equal('200');
+    expect(await byGet('required_scopes=read&required_scopes=manage')).to.equal('403 insufficient_scope');
+  });
+
+  it('takes a token without an audience for nobody who names theirs', async () => {
+    const { access_token: plain } = await obtainTokens(harness, web, { who: ada, scope: 'openid' });
+    expect((await verify(harness, plain)).json().audience).to.equal(null);
+    for (const audience of [API, harness.issuer]) {
+      expect(await outcome(verify(harness, plain, { audience }))).to.equal('401 unauthenticated');
+    }
+  });
+
+  describe('lets its answer be believed', () => {
+    it('for what is left of five seconds', async () => {
+      const { key } = await newKey(harness, ada);
+      const reply = await verify(harness, key);
+      expect(reply.headers['cache-control']).to.match(/^private, max-age=[45]$/);
+      expect(reply.headers.vary?.toLowerCase())
+        .to.contain('authorization')
+        .and.contain('x-api-key')
+        .and.contain('cookie');
+      using _ = travel(3);
+      expect(maxAge((await verify(harness, key)).headers['cache-control'])).to.be.within(1, 2);
+      using __ = travel(1.5);
+      expect((await verify(harness, key)).headers['cache-control']).to.equal('no-store');
+    });
+
+    it('never for longer than the credential lives', async () => {
+      const expires_at = new Date((Math.floor(Date.now() / 1000) + 3) * 1000).toISOString();
+      const { key } = await newKey(harness, ada, { expires_at });
+      expect(maxAge((await verify(harness, key)).headers['cache-control'])).to.be.within(1, 2);
+    });
+
+    it('never for longer when the clock was set back', async () => {
+      const { key } = await newKey(harness, ada);
+      await verify(harness, key);
+      using _ = travel(-600);
+      expect(maxAge((await verify(harness, key)).headers['cache-control'])).to.be.within(0, 5);
+    });
+
+    it('not at all when it is bound to a key, whose holder proves it anew each time', async () => {
+      const machine = await createClient(harness, {
+        grantTypes: ['client_credentials'],
+        resources: [API],
+        tokenBinding: 'dpop',
+      });
+      const keys = await createProofKeys();
+      const url = harness.url('/oauth2/token');
+      const ask = async (nonce?: string) =>
+        token(
+          harness,
+          machine,
+          { grant_type: 'client_credentials' },
+          {
+            dpop: await proofFor(url, keys, { claims: nonce === undefined ? {} : { nonce } }),
+          },
+        );
+      const first = await ask();
+      const reply = first.status === 200 ? first : await ask(String(first.headers['dpop-nonce']));
+      const bound = reply.json().access_token;
+      const proof = await proofFor(harness.url('/v1/auth/verify'), keys, { accessToken: bound });
+      const answer = await call(harness, 'POST /v1/auth/verify', {
+        headers: { authorization: `DPoP ${bound}`, dpop: proof },
+      });
+      expect([answer.status, answer.headers['cache-control']]).to.deep.equal([200, 'no-store']);
+      expect(await outcome(verify(harness, bound))).to.equal('401 unauthenticated');
+    });
+
+    it('not at all when it is refused', async () => {
+      for (const credential of ['garbage', `${ada.token}x`]) {
+        expect((await verify(harness, credential)).headers['cache-control']).to.equal('no-store');
+      }
+    });
+  });
+
+  it('ends for a token when it is revoked, at once, warm as it may be', async () => {
+    for (const resource of [API, opaque.identifier]) {
+      const { access_token: value } = await tokensFor(resource);
+      expect((await verify(harness, value)).status).to.equal(200);
+      const { revoke } = await import('../../support/builders.ts');
+      await revoke(harness, web, value);
+      expect(await outcome(verify(harness, value))).to.equal('401 unauthenticated');
+    }
+  });
+});
