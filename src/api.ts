@@ -10,10 +10,12 @@ import { createCredentialResolver, looksLikeToken } from './domain/credentials/r
 import { createTokenResolver, type FoundAccessToken, type FoundSession } from './domain/credentials/token-resolver.ts';
 import { createLogin } from './domain/login/create-login.ts';
 import { scopesOfAccount, stillHeld } from './domain/scopes/scope.ts';
+import type { BearerText } from './domain/tokens/bearer-text.ts';
 import { createUsageReports } from './domain/usage/usage-reports.ts';
 import { createApi } from './endpoints/api/create-api.ts';
 import type { Dialect } from './endpoints/api/dialect.ts';
 import canonical from './endpoints/api/dialects/gatehouse.ts';
+import { createErrorWriter } from './endpoints/api/error-writer.ts';
 import { createExposed } from './endpoints/api/exposed.ts';
 import { createForwardAuth } from './endpoints/api/forward-auth.ts';
 import { FORWARD_AUTH } from './endpoints/api/forwarded-request.ts';
@@ -33,7 +35,7 @@ import { createUseProviderKey } from './endpoints/api/use-provider-key.ts';
 import { createWellKnown } from './endpoints/api/well-known.ts';
 import type { createDeviceCookie } from './http/device-cookie.ts';
 import { factsOf } from './http/request-context.ts';
-import type { Route } from './http/routes.ts';
+import type { ErrorWriter, Route } from './http/routes.ts';
 import { AppError } from './kit/errors.ts';
 import { CACHE_MS, type Services } from './services.ts';
 
@@ -43,6 +45,8 @@ const AUTHORIZE_LIMIT = { name: 'authorize', quota: 600, windowSeconds: 60 };
 /** The JSON API, and what the rest of the server needs of it. */
 export interface Api {
   route(path: string): Route | null;
+  /** For paths that nobody answers. */
+  writeError: ErrorWriter;
   /** In force, the product's own first. */
   dialects: readonly [Dialect, ...Dialect[]];
   /** For introspection. */
@@ -53,6 +57,7 @@ export interface Api {
 /** Wires the JSON API, verify and forward-auth; the part of app.ts that is not OAuth. */
 export function createJsonApi({
   services,
+  bearerText,
   signIn,
   deviceCookie,
   receiptKey,
@@ -66,6 +71,7 @@ export function createJsonApi({
   observeRevocationLag,
 }: {
   services: Services;
+  bearerText: BearerText;
   signIn: SignIn;
   deviceCookie: ReturnType<typeof createDeviceCookie>;
   receiptKey: (token: string) => string;
@@ -108,6 +114,7 @@ export function createJsonApi({
       },
     }),
     tokens: createTokenResolver({
+      bearerText,
       verifyJwt: createJwtVerifier({ issuer, keySet: services.keySet, clock }),
       findAccessToken,
       findSession,
@@ -250,6 +257,7 @@ export function createJsonApi({
   const wellKnown = createWellKnown({ issuer, title: dialect.title, catalogue, keyFormat });
 
   return {
+    writeError: createErrorWriter({ dialect, clock }),
     dialects,
     async findApiKey(ctx, text) {
       try {

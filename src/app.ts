@@ -7,6 +7,7 @@ import { createSignIn } from './domain/accounts/sign-in.ts';
 import { createBindingCheck } from './domain/credentials/proof/check-binding.ts';
 import { createDpopNonces } from './domain/credentials/proof/nonces.ts';
 import { createDpopProofVerifier } from './domain/credentials/proof/verify-proof.ts';
+import { createBearerText } from './domain/tokens/bearer-text.ts';
 import { createOpenApiRoutes } from './endpoints/api/openapi-routes.ts';
 import { createConsentPage } from './endpoints/interactions/consent.ts';
 import { createEnginePages } from './endpoints/interactions/engine-pages.ts';
@@ -107,7 +108,9 @@ export function createApp(services: Services, { version }: { version: string }):
   // The OAuth engine and what it stands on.
   const cookieKeys = new Keygrip([dataKeys.cookies.toString('base64url')], 'sha256');
   const codec = createTokenCodec({ digester, sealer: createSealer([dataKeys.seal]), clock });
+  const bearerText = createBearerText({ digester });
   const engine = createEngine({
+    bearerText,
     issuer,
     paths,
     lifetimes,
@@ -154,7 +157,7 @@ export function createApp(services: Services, { version }: { version: string }):
   });
   const verifyProof = createDpopProofVerifier({ tokens, digester, clock });
   const verifyAccessToken = createAccessTokenVerifier({ issuer, keySet, clock });
-  const findToken = createFindToken({ tokens, codec, clock, findClient, verifyAccessToken });
+  const findToken = createFindToken({ tokens, codec, bearerText, clock, findClient, verifyAccessToken });
   const receiptDigester = createDigester(dataKeys.seal);
   const receiptKey = (token: string): string => receiptDigester.digest('refresh-receipt', token);
   // The JSON API, which introspection asks for API keys.
@@ -163,12 +166,20 @@ export function createApp(services: Services, { version }: { version: string }):
   const checkProof = createBindingCheck({ verifyProof });
   const api = createJsonApi({
     services,
+    bearerText,
     signIn,
     deviceCookie,
     receiptKey,
     sessionCookie: sessionCookieName(https),
     findAccessToken: createFindAccessToken({
-      findToken: createFindToken({ tokens, codec, clock, findClient: services.readClient, verifyAccessToken }),
+      findToken: createFindToken({
+        tokens,
+        codec,
+        bearerText,
+        clock,
+        findClient: services.readClient,
+        verifyAccessToken,
+      }),
     }),
     findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),
     loginSessionKey: (sessionId) => codec.keyOf('LoginSession', sessionId),
@@ -224,7 +235,7 @@ export function createApp(services: Services, { version }: { version: string }):
             certificateOf: thumbprintOf,
           }),
           findResource,
-          issueToken: createClientTokenIssuer({ issuer, keySet, tokens, codec, clock }),
+          issueToken: createClientTokenIssuer({ issuer, keySet, tokens, codec, bearerText, clock }),
         }),
       },
     }),
@@ -314,7 +325,7 @@ export function createApp(services: Services, { version }: { version: string }):
 
   /** Before a route is known, a browser gets a page and everything else JSON. */
   const writeByAccept: ErrorWriter = (ctx, error) =>
-    (ctx.get('accept').includes('text/html') ? writePage : writeOAuthError)(ctx, error);
+    (ctx.get('accept').includes('text/html') ? writePage : api.writeError)(ctx, error);
 
   const app = new Koa();
   app.keys = cookieKeys;

@@ -29,6 +29,8 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 IN_A_QUERY = {"access_token", "api_key", "apikey", "api-key", "x-api-key"}
 JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]+", re.ASCII)
 IDENTITY_HEADER = re.compile(rb"x[-_]auth[-_]", re.IGNORECASE)
+# The JSON login's tokens are of this client, which nobody else can be.
+LOGIN_CLIENT = "gatehouse"
 CACHED_ANSWERS = 10_000
 # Five minutes is what Gatehouse promises: a retired key is published for longer, a removed one is gone after that.
 KEYS_SECONDS = 300
@@ -61,7 +63,7 @@ class Gatehouse:
     """
     issuer: Gatehouse's issuer, `https://auth.example.com`.
     resource: this API's identifier, exactly as registered in Gatehouse; tokens must be for it.
-    audiences: others to accept; add the issuer to take the access tokens of Gatehouse's JSON login.
+    audiences: others to accept. API keys and sign-ins (Gatehouse's JSON login) are for the whole product and need none.
     mode: `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything else; it
         asks nothing but the public keys, so a revoked token, or that of a disabled user, works until it expires. `auto`
         reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
@@ -91,7 +93,7 @@ class Gatehouse:
         self.key_headers = key_headers
         parts = urlsplit(resource)
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.metadata_path = WELL_KNOWN + parts.path.rstrip("/")
+        self.metadata_path = WELL_KNOWN + ("" if parts.path == "/" else parts.path)
         self.metadata = {
             "resource": resource,
             "authorization_servers": [issuer],
@@ -190,9 +192,13 @@ class Gatehouse:
                 key=key,
                 algorithms=["ES256"],
                 issuer=self.issuer,
-                audience=self.audiences,
+                audience=[*self.audiences, self.issuer],
                 options={"require": required},
             )
+            # Its own audience is good for a sign-in only; other tokens with it are for Gatehouse's own API.
+            named = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+            if claims["client_id"] != LOGIN_CLIENT and not set(named) & set(self.audiences):
+                raise jwt.InvalidAudienceError
         except jwt.ExpiredSignatureError:
             raise self._invalid_token("The token has expired.") from None
         except jwt.PyJWTError:
@@ -207,13 +213,11 @@ class Gatehouse:
         if known is not None and known[2] > time.monotonic():
             self._answers.move_to_end(about)
             return known[0], known[1]
-        question: dict = {"credential": credential, "required_scopes": list(scopes)}
+        question: dict = {"credential": credential, "required_scopes": list(scopes), "audience": self.audiences}
         headers = {}
         if address is not None:
             # Believed when this API is among Gatehouse's GATEHOUSE_TRUSTED_PROXIES.
             headers["x-forwarded-for"] = address
-        if len(self.audiences) == 1:
-            question["audience"] = self.resource
         if self.environment is not None:
             question["environment"] = self.environment
         if proof is not None:
@@ -225,8 +229,6 @@ class Gatehouse:
         if reply.status_code != 200:
             raise self._refused_by(reply, passed_on, scopes)
         principal = reply.json()
-        if principal["audience"] is not None and principal["audience"] not in self.audiences:
-            raise self._invalid_token("The credential is not valid.")
         # From the moment of the question, so that it is never older than Gatehouse allows.
         until = asked_at + _max_age(reply)
         if about is not None and until > time.monotonic():
@@ -311,8 +313,7 @@ class _WithoutIdentityHeaders:
 def _principal_of(claims: dict) -> dict:
     client = claims["client_id"]
     audience = claims["aud"]
-    # The JSON login's tokens are of the client `gatehouse`.
-    is_login = client == "gatehouse"
+    is_login = client == LOGIN_CLIENT
     return {
         "active": True,
         "method": "login" if is_login else "access_token",

@@ -11,7 +11,7 @@ export interface Options {
   issuer: string;
   /** This API's identifier, exactly as registered in Gatehouse: `https://api.example.com/v1`. Tokens must be for it. */
   resource: string;
-  /** Other audiences to accept; add the issuer to take the access tokens of Gatehouse's JSON login. */
+  /** Other audiences to accept. API keys and sign-ins (Gatehouse's JSON login) are for the whole product and need none. */
   audiences?: readonly string[];
   /**
    * `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything else; it asks nothing
@@ -66,6 +66,8 @@ export type Gatehouse = ReturnType<typeof createGatehouse>;
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 const IN_A_QUERY = new Set(['access_token', 'api_key', 'apikey', 'api-key', 'x-api-key']);
 const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/;
+/** The JSON login's tokens are of this client, which nobody else can be. */
+const LOGIN_CLIENT = 'gatehouse';
 const CACHED_ANSWERS = 10_000;
 /** Gatehouse's word on limits and on keys that are being replaced, for the client. */
 const PASSED_ON = [
@@ -118,7 +120,7 @@ export function createGatehouse({
   const readsTokens = mode === 'local' || (mode === 'auto' && environment === undefined);
   const audiences = [resource, ...others];
   const { origin, pathname } = new URL(resource);
-  const metadataPath = WELL_KNOWN + pathname.replace(/\/$/, '');
+  const metadataPath = WELL_KNOWN + (pathname === '/' ? '' : pathname);
   // Five minutes is what Gatehouse promises: a retired key is published for longer, a removed one is gone after that.
   const keys = createRemoteJWKSet(new URL(jwksUri), { cacheMaxAge: 300_000, timeoutDuration: timeoutMs });
   const answers = createAnswerCache();
@@ -175,7 +177,7 @@ export function createGatehouse({
   async function readToken(token: string): Promise<Principal | null> {
     const { payload } = await jwtVerify(token, keys, {
       issuer,
-      audience: audiences,
+      audience: [...audiences, issuer],
       typ: 'at+jwt',
       algorithms: ['ES256'],
       requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
@@ -183,6 +185,11 @@ export function createGatehouse({
       if (cause.code === errors.JWTExpired.code) throw invalidToken('The token has expired.');
       throw TOKEN_FAULTS.has(cause.code ?? '') ? invalidToken('The credential is not valid.') : unavailable(cause);
     });
+    // Its own audience is good for a sign-in only; other tokens with it are for Gatehouse's own API.
+    const named = [payload.aud ?? []].flat();
+    if (payload.client_id !== LOGIN_CLIENT && !named.some((name) => audiences.includes(name))) {
+      throw invalidToken('The credential is not valid.');
+    }
     return payload.cnf === undefined ? principalOf(payload) : null;
   }
 
@@ -205,7 +212,7 @@ export function createGatehouse({
       body: JSON.stringify({
         credential: text,
         required_scopes: scopes,
-        ...(audiences.length === 1 ? { audience: resource } : {}),
+        audience: audiences,
         ...(environment === undefined ? {} : { environment }),
         ...(proof === undefined ? {} : { method, url: origin + asked.target }),
       }),
@@ -217,11 +224,7 @@ export function createGatehouse({
       if (value !== null) headers[name] = value;
     }
     if (response.status !== 200) throw refusedBy(response, body, headers, scopes);
-    const principal = JSON.parse(body) as Principal;
-    if (principal.audience !== null && !audiences.includes(principal.audience)) {
-      throw invalidToken('The credential is not valid.');
-    }
-    const outcome: Outcome = { kind: 'admitted', principal, headers };
+    const outcome: Outcome = { kind: 'admitted', principal: JSON.parse(body) as Principal, headers };
     // From the moment of the question, so that it is never older than Gatehouse allows.
     if (about !== null) answers.keep(about, outcome, askedAt + maxAgeMs(response));
     return outcome;
@@ -299,11 +302,10 @@ function principalOf(claims: JWTPayload): Principal {
   const { sub = '', aud, iat, exp } = claims;
   const clientId = String(claims.client_id);
   return {
-    // The JSON login's tokens are of the client `gatehouse`.
-    method: clientId === 'gatehouse' ? 'login' : 'access_token',
+    method: clientId === LOGIN_CLIENT ? 'login' : 'access_token',
     subject: sub,
     subject_type: sub === clientId ? 'client' : 'user',
-    client_id: clientId === 'gatehouse' ? null : clientId,
+    client_id: clientId === LOGIN_CLIENT ? null : clientId,
     key_id: null,
     namespace: null,
     environment: null,

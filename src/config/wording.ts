@@ -4,11 +4,18 @@ import type { z } from 'zod';
 export function inWords(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.expected === 'number' || issue.expected === 'int' ? 'use a whole number' : undefined;
+      return {
+        number: 'use a whole number',
+        int: 'use a whole number',
+        string: 'use a text',
+        array: 'use a list',
+        boolean: 'use true or false',
+        object: 'use an object',
+      }[String(issue.expected)];
     case 'too_small':
       return issue.origin === 'string' ? 'must not be empty' : `use at least ${issue.minimum}`;
     case 'too_big':
-      return `use at most ${issue.maximum}`;
+      return issue.origin === 'string' ? `use at most ${issue.maximum} characters` : `use at most ${issue.maximum}`;
     case 'invalid_value':
       return `use one of ${issue.values.map(String).join(', ')}`;
     case 'invalid_format':

@@ -26,6 +26,9 @@ export const writeOAuthError: ErrorWriter = (ctx, error) => {
   ctx.body = { error: error.entry.oauth, error_description: error.public };
 };
 
+/** A header that cannot be sent must not cost the answer it belongs to. */
+const fitForHeader = (value: string): string => value.replace(/[^\t\x20-\x7e]/g, '?');
+
 /** The outermost catch: nothing leaves as a stack trace. */
 export function errorHandler({
   log,
@@ -50,7 +53,7 @@ export function errorHandler({
       else if (error.internal) log.info({ requestId, error: error.code, reason: error.internal }, 'refused');
       // A redirect that was prepared before it failed leads nowhere.
       ctx.remove('Location');
-      for (const [name, value] of Object.entries(error.headers)) ctx.set(name, value);
+      for (const [name, value] of Object.entries(error.headers)) ctx.set(name, fitForHeader(value));
       if (error.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(error.retryAfterSeconds));
       write(ctx, error);
     }

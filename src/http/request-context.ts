@@ -69,15 +69,17 @@ export function requestContext({
       const seconds = (clock.nowMs() - started) / 1000;
       const route =
         (ctx.state.label as string | undefined) ?? (ctx.state.route as Route | undefined)?.name ?? 'unmatched';
-      observe({ method: ctx.method, route, status: ctx.status, seconds });
+      const method = ctx.method;
+      const status = ctx.res.statusCode;
+      observe({ method, route, status, seconds });
       // The path without its query: a query may hold a code or a token.
       if (log.isLevelEnabled('info')) {
         log.info(
           {
             requestId: facts.requestId,
-            method: ctx.method,
+            method,
             route,
-            status: ctx.status,
+            status,
             ms: Math.round(seconds * 1000),
             ip,
           },

@@ -15,7 +15,7 @@ export const ERROR_CODES = {
     status: 400,
     title: 'The request is not valid',
     oauth: 'invalid_request',
-    next: 'Correct the named parameter and send the request again.',
+    next: 'Correct what is named and send the request again.',
   },
   invalid_client: {
     status: 401,
@@ -94,6 +94,12 @@ export const ERROR_CODES = {
     title: 'The form has expired',
     oauth: 'access_denied',
     next: 'Go back, reload the page and send the form again.',
+  },
+  cross_site_request: {
+    status: 403,
+    title: 'The request does not come from a page of this server',
+    oauth: 'access_denied',
+    next: "With cookies, send it from a page of the issuer's origin (the Origin header must be it). Elsewhere use tokens.",
   },
   session_not_found: {
     status: 400,
@@ -183,7 +189,7 @@ export const ERROR_CODES = {
     status: 404,
     title: 'There is nothing here',
     oauth: 'invalid_request',
-    next: 'Check the address. The endpoints are listed at /.well-known/openid-configuration.',
+    next: 'Check the address and every id in it. The endpoints are listed at /.well-known/openid-configuration and /v1/docs.',
   },
   method_not_allowed: {
     status: 405,
@@ -195,7 +201,7 @@ export const ERROR_CODES = {
     status: 415,
     title: 'The content type is not supported',
     oauth: 'invalid_request',
-    next: 'Send application/x-www-form-urlencoded, or application/json where it is documented.',
+    next: 'Send the content type that is named.',
   },
   payload_too_large: {
     status: 413,

@@ -26,9 +26,10 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
  */
 function redacted(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
   let copy: Record<string, unknown> | undefined;
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     let safe = value;
-    if (SECRET_NAMES.has(name.toLowerCase()) && typeof value === 'string') safe = '[redacted]';
+    if (typeof value === 'string') safe = SECRET_NAMES.has(name.toLowerCase()) ? '[redacted]' : value;
     else if (depth === 0 && isPlainObject(value)) safe = redacted(value, 1);
     if (safe === value) continue;
     copy ??= { ...fields };

@@ -91,7 +91,7 @@ export function createTaggedCache<V>({
   }
 
   return {
-    known: (key) => kept.get(key) ?? null,
+    known: (key) => kept?.get(key) ?? null,
     async find(key, load) {
       const known = kept?.get(key);
       if (known) return known;

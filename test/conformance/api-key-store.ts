@@ -123,9 +123,11 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
     it('knows whose a namespace is', async () => {
       const key = keyOf({ namespace: newId('ns'), revokedAt: 1 });
       await keys.insert(key);
-      expect(await keys.ownsNamespace(owner.id, key.namespace)).to.equal(true);
-      expect(await keys.ownsNamespace(newId('acc'), key.namespace)).to.equal(false);
-      expect(await keys.ownsNamespace(owner.id, newId('ns'))).to.equal(false);
+      const { environment, namespace } = key;
+      expect(await keys.ownsNamespace(owner.id, environment, namespace)).to.equal(true);
+      expect(await keys.ownsNamespace(owner.id, 'another', namespace)).to.equal(false);
+      expect(await keys.ownsNamespace(newId('acc'), environment, namespace)).to.equal(false);
+      expect(await keys.ownsNamespace(owner.id, environment, newId('ns'))).to.equal(false);
     });
 
     it('updates everything but what never changes and the use counters', async () => {

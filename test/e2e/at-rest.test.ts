@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { JWK } from 'jose';
 import { SignJWT } from 'jose';
@@ -105,6 +105,77 @@ describeOn(ALL_SETUPS, 'after every flow, the stores and logs', (setup) => {
     await agent.submit(asked.page, '/confirm', { logout: 'yes' });
     await flows.redeem(fetch, parties.basic, await flows.code(agent, parties.basic.id));
     for (const [name, value] of agent.cookies()) ledger.add(`cookie ${name}`, value);
+    await everyApiFlow(fetch);
+  }
+
+  /** The JSON API: logins, API keys in every state, a provider key, an own client, answers kept for a repetition. */
+  async function everyApiFlow(fetch: Node['fetch']): Promise<void> {
+    const person = { email: 'api@example.com', password: 'a password for the JSON API' };
+    ledger.add('password', person.password);
+    let credential: string | undefined;
+    async function ask(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
+      const response = await fetch(world.issuer + path, {
+        method,
+        headers: {
+          ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+          ...(body ? { 'content-type': 'application/json' } : {}),
+          ...headers,
+        },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+      const text = await response.text();
+      // biome-ignore lint/suspicious/noExplicitAny: each operation has a shape of its own
+      const answer: any = text === '' ? {} : JSON.parse(text);
+      ledger.add('API key', answer.key);
+      return { status: response.status, answer };
+    }
+    async function must(...asked: Parameters<typeof ask>) {
+      const { status, answer } = await ask(...asked);
+      if (status >= 300) throw new Error(`${asked[1]}: ${status} ${JSON.stringify(answer)}`);
+      return answer;
+    }
+
+    await must('POST', '/v1/auth/sign-up', person);
+    expect((await ask('POST', '/v1/auth/login', { ...person, password: WRONG_PASSWORD })).status).to.equal(401);
+    const left = await must('POST', '/v1/auth/login', person);
+    const { refresh_token: used } = await must('POST', '/v1/auth/login', person);
+    // Twice: the answer to the second is kept with the first.
+    for (let time = 0; time < 2; time += 1) {
+      credential = (await must('POST', '/v1/auth/refresh', { refresh_token: used })).access_token;
+    }
+    const repeated = { 'idempotency-key': `repeat-${randomUUID()}` };
+    ledger.add('Idempotency-Key', repeated['idempotency-key']);
+    for (let time = 0; time < 2; time += 1) await must('POST', '/v1/api-keys', { name: 'Repeated' }, repeated);
+    const rotated = await must('POST', '/v1/api-keys', { name: 'Rotated' });
+    await must('POST', `/v1/api-keys/${rotated.id}/rotate`, { overlap_seconds: 600 });
+    const leaked = await must('POST', '/v1/api-keys', { name: 'Leaked' });
+    await must('POST', '/v1/leaks', { key: leaked.key, source: 'a scanner' });
+    for (const text of [rotated.key, leaked.key, `${rotated.key.slice(0, -1)}~`]) {
+      await fetch(`${world.issuer}/v1/auth/verify`, { headers: { 'x-api-key': text } });
+      await fetch(`${world.issuer}/v1/auth/verify?api_key=${text}`);
+    }
+    await must('POST', '/v1/auth/verify', { credential: rotated.key });
+
+    const added = { provider: 'openai', value: `sk-proj-${randomUUID()}${randomUUID()}` };
+    const replacement = `sk-proj-${randomUUID()}${randomUUID()}`;
+    for (const value of [added.value, replacement]) {
+      ledger.add('provider key', value);
+      // Nor what somebody who guesses could compare with.
+      ledger.add('SHA-256 of a provider key', createHash('sha256').update(value).digest('hex'));
+    }
+    const { id } = await must('POST', '/v1/provider-keys', added, { 'idempotency-key': randomUUID() });
+    await must('PATCH', `/v1/provider-keys/${id}`, { value: replacement });
+    await must('POST', '/v1/clients', { name: 'A machine' });
+    credential = left.access_token;
+    await must('POST', '/v1/auth/logout', {});
+
+    const imported = `sk-elsewhere-${randomUUID()}`;
+    const digest = createHash('sha256').update(imported).digest('hex');
+    ledger.add('imported API key', imported);
+    ledger.add('SHA-256 of an imported API key', digest);
+    const { manageApiKeys } = await world.services();
+    await manageApiKeys.importMany([{ owner: person.email, name: 'Imported', digest, algorithm: 'sha256' }]);
+    expect((await fetch(`${world.issuer}/v1/auth/verify`, { headers: { 'x-api-key': imported } })).status).to.equal(200);
   }
 
   /** What never crosses the wire. */

@@ -123,7 +123,7 @@ describeOn(TWO_SETUPS, 'GATEHOUSE_SECRETS', (setup) => {
     const { resealed } = await world.cliJson(['secrets', 'rotate'], {
       env: { GATEHOUSE_SECRETS: `${next},${before}` },
     });
-    expect(resealed.dataKeys).to.equal(3);
+    expect(resealed.dataKeys).to.equal(4);
     expect(resealed.signingKeys).to.be.greaterThan(2);
     await sleep(500);
     await restart(0, next);

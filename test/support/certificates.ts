@@ -17,7 +17,7 @@ export interface Identity {
 }
 
 /** In a folder that other users may read: nginx runs as one. */
-export function makeIdentity(folder: string, name: string): Identity {
+export function makeIdentity(folder: string, name: string, host = 'localhost'): Identity {
   const [certFile, derFile, keyFile] = ['pem', 'der', 'key'].map((end) => join(folder, `${name}.${end}`)) as [
     string,
     string,
@@ -27,7 +27,7 @@ export function makeIdentity(folder: string, name: string): Identity {
     'openssl',
     [
       ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost', '-keyout', keyFile, '-out', certFile],
+      ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${host}`, '-keyout', keyFile, '-out', certFile],
     ],
     { stdio: 'pipe' },
   );

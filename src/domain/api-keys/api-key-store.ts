@@ -24,8 +24,10 @@ export interface ApiKeyStore {
     after?: { createdAt: number; id: string };
     limit: number;
   }): Promise<ApiKey[]>;
-  /** Whether the owner has a key, revoked or not, with this namespace. */
-  ownsNamespace(ownerId: string, namespace: string): Promise<boolean>;
+  /** Whether the owner has a key of this environment, revoked or not, with this namespace. */
+  ownsNamespace(ownerId: string, environment: string, namespace: string): Promise<boolean>;
+  /** When each of the owner's keys was last used, by id; those never used are not in it. */
+  lastUses(ownerId: string): Promise<ReadonlyMap<string, number>>;
   /**
    * Replaces everything that a caller may change and counts `version` up, if it still is `key.version`; false otherwise.
    * Leaves the use counters (`lastUsedAt`, `previousUses`, `previousUsedAt`) alone.

@@ -1,4 +1,5 @@
 import type { Digester } from '../../kit/digest.ts';
+import { AppError } from '../../kit/errors.ts';
 import { createRepeatable } from '../idempotency/create-repeatable.ts';
 import type { IdempotentRequestStore } from '../idempotency/idempotent-request.ts';
 import type { ScopeDefinition } from '../scopes/scope.ts';
@@ -67,8 +68,13 @@ export function createManageApiKeys({
       const { key, changed } = await change(id, actor, ({ key: before, owner }) => {
         if (fields.length === 0) return null;
         if (before.revokedAt !== null) throw conflict('The API key is revoked.');
-        // A stolen key must not take away the limits of a better one.
+        // A stolen key must take away its own bounds as little as those of a better one.
         if (fields.some((field) => field !== 'name')) {
+          if (actor.id === id) {
+            throw new AppError('insufficient_scope', {
+              public: 'A key does not change where and how often it may be used.',
+            });
+          }
           requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
         }
         return { ...before, ...given };

@@ -62,10 +62,12 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
     for (const name of keyScopes.unknown(input.scopes ?? [])) {
       problems.push({ field: 'scopes', problem: `${name.slice(0, 128)} is not a scope of this API` });
     }
-    if (namespace !== undefined && !(isNamespace(namespace) && (await apiKeys.ownsNamespace(owner.id, namespace)))) {
+    // Live and test data are apart whatever a key asks for.
+    const isOwn = async (name: string) => isNamespace(name) && apiKeys.ownsNamespace(owner.id, environment, name);
+    if (namespace !== undefined && !(await isOwn(namespace))) {
       problems.push({
         field: 'namespace',
-        problem: 'use the namespace of another key of yours, or none for a new one',
+        problem: 'use the namespace of another key of yours in this environment, or none for a new one',
       });
     }
     requireValid(problems);
@@ -75,6 +77,10 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
       });
     }
     const scopes = input.scopes ? [...new Set(input.scopes)] : keyScopes.usual(owner, actor);
+    if (scopes.length === 0) {
+      const problem = 'name at least one; there is none that a key gets by itself and that you may give';
+      requireValid([{ field: 'scopes', problem }]);
+    }
     requireNothingBeyond(keyScopes.beyond(scopes, owner, actor));
     return {
       name: input.name,

@@ -44,6 +44,9 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
         previous,
         importedEndsAt: before.importedDigest === null ? null : importedEndsAt,
         rotatedAt: Math.max(nowMs, (before.rotatedAt ?? 0) + 1),
+        // As the store does: they were of the secret that is the last but one now.
+        previousUses: 0,
+        previousUsedAt: null,
       };
     }
   };

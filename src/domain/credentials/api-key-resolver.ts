@@ -14,6 +14,7 @@ import { createUnknownLookups } from './unknown-lookups.ts';
  * over from before. Imported keys have no checksum, so anyone can make one up.
  */
 const UNKNOWN_LOOKUPS_PER_SECOND = 50;
+const UNKNOWN_LOOKUPS_PER_CALLER = 20;
 /** Milliseconds. */
 const DOUBTFUL_MS = 1000;
 
@@ -22,8 +23,14 @@ type HeldScopes = (granted: readonly string[], owner: KeyWithOwner['owner']) => 
 /** What is remembered of a key: whom it stands for is made out once, not with every request. */
 type KnownKey = KeyWithOwner & { principal: Principal };
 
+/** Where a request came from, and the address or network that attempts are counted by. */
+export interface Caller {
+  ip: string;
+  addressGroup: string;
+}
+
 export interface ApiKeyResolver {
-  resolve(text: string, ip: string): Promise<Resolution>;
+  resolve(text: string, caller: Caller): Promise<Resolution>;
   forget(tag: CredentialTag): void;
 }
 
@@ -50,7 +57,7 @@ export function createApiKeyResolver({
   /** A key was used whose digest is of an older pepper. */
   onOutdatedDigest: (key: ApiKey, text: string) => void;
 }): ApiKeyResolver {
-  const tagsOf = ({ key, owner }: KeyWithOwner): readonly string[] => [`key:${key.id}`, `account:${owner.id}`];
+  const tagsOf = ({ key, owner }: KnownKey): readonly string[] => [`key:${key.id}`, `account:${owner.id}`];
   const keys: TaggedCache<KnownKey> = createTaggedCache({
     max: 100_000,
     ttlMs: cacheMs,
@@ -72,14 +79,15 @@ export function createApiKeyResolver({
     doubtfulMs: DOUBTFUL_MS,
     clock,
   });
+  const statementsEach = importedDigests('').length;
   const lookups = createUnknownLookups({
-    perSecond: Math.ceil(UNKNOWN_LOOKUPS_PER_SECOND / importedDigests('').length),
-    what: 'keys',
+    perSecond: Math.ceil(UNKNOWN_LOOKUPS_PER_SECOND / statementsEach),
+    perCaller: Math.ceil(UNKNOWN_LOOKUPS_PER_CALLER / statementsEach),
     clock,
   });
 
-  async function look(find: () => Promise<KeyWithOwner | null>): Promise<KnownKey | null> {
-    const found = await lookups.run(find, (key) => key !== null);
+  async function known(finding: Promise<KeyWithOwner | null>): Promise<KnownKey | null> {
+    const found = await finding;
     return found && { ...found, principal: principalOf(found, heldScopes) };
   }
 
@@ -92,11 +100,12 @@ export function createApiKeyResolver({
     return null;
   }
 
-  async function resolveImported(text: string, ip: string): Promise<Resolution> {
+  async function resolveImported(text: string, { ip, addressGroup }: Caller): Promise<Resolution> {
     const any = anyImported.known('any') ?? (await anyImported.find('any', () => apiKeys.hasImported()));
     if (!any?.value) return refused('malformed', null);
     const digests = importedDigests(text);
-    const entry = await imported.find(digests.join(' '), () => look(() => findImported(digests)));
+    const id = digests.join(' ');
+    const entry = await imported.find(id, () => known(lookups.run(id, addressGroup, () => findImported(digests))));
     if (!entry) return refused('unknown', null);
     const { importedEndsAt } = entry.value.key;
     if (importedEndsAt !== null && importedEndsAt <= clock.nowMs()) return refused('wrong-secret', entry.value);
@@ -117,15 +126,16 @@ export function createApiKeyResolver({
   }
 
   return {
-    async resolve(text, ip) {
+    async resolve(text, caller) {
+      const { ip } = caller;
       const parsed = format.read(text);
-      if (!parsed) return resolveImported(text, ip);
+      if (!parsed) return resolveImported(text, caller);
       const { id, environment } = parsed;
-      const known = keys.known(id);
-      const isInUse = known !== null && known.value.key.environment === environment;
+      const warm = keys.known(id);
+      const isInUse = warm !== null && warm.value.key.environment === environment;
       // The tag keeps made-up ids away from the database; one that is known was found there.
-      if (!isInUse && !format.isTagged(parsed)) return resolveImported(text, ip);
-      const entry = isInUse ? known : await keys.find(id, () => look(() => apiKeys.find(id)));
+      if (!isInUse && !format.isTagged(parsed)) return resolveImported(text, caller);
+      const entry = isInUse ? warm : await keys.find(id, () => known(apiKeys.find(id)));
       if (!entry) return refused('unknown', null);
       if (!knowsPeppersOf(digests, entry.value.key)) await digests.reload();
       const { current, previous } = entry.value.key;

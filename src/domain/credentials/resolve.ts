@@ -1,12 +1,12 @@
 import type { CredentialTag } from './announce.ts';
-import type { ApiKeyResolver } from './api-key-resolver.ts';
+import type { ApiKeyResolver, Caller } from './api-key-resolver.ts';
 import type { PresentedCredential } from './presented.ts';
 import type { Resolution } from './principal.ts';
 import type { TokenResolver } from './token-resolver.ts';
 
 /** Any credential → who it is, or why not. The one thing behind verify, forward-auth, introspection and our own endpoints. */
 export interface CredentialResolver {
-  resolve(presented: PresentedCredential, ip: string): Promise<Resolution>;
+  resolve(presented: PresentedCredential, caller: Caller): Promise<Resolution>;
   /** Forgets what was remembered under this tag. */
   forget(tag: CredentialTag): void;
 }
@@ -24,10 +24,10 @@ export function createCredentialResolver({
   tokens: TokenResolver;
 }): CredentialResolver {
   return {
-    resolve({ text, from }, ip) {
+    resolve({ text, from }, caller) {
       if (from === 'session-cookie') return tokens.resolve(text, 'session');
       if (from === 'login-cookie') return tokens.resolve(text, 'login');
-      return looksLikeToken(text) ? tokens.resolve(text, 'token') : apiKeys.resolve(text, ip);
+      return looksLikeToken(text) ? tokens.resolve(text, 'token') : apiKeys.resolve(text, caller);
     },
     forget(tag) {
       apiKeys.forget(tag);

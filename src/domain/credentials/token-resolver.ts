@@ -3,10 +3,10 @@ import { sha256 } from '../../kit/digest.ts';
 import { createTaggedCache } from '../../kit/tagged-cache.ts';
 import { type Account, signInCounts } from '../accounts/account.ts';
 import { LOGIN_CLIENT_ID } from '../login/login-session.ts';
+import type { BearerText } from '../tokens/bearer-text.ts';
 import type { VerifyJwt } from './access-token-verifier.ts';
 import type { CredentialTag } from './announce.ts';
 import type { CredentialMethod, Principal, RefusalReason, Resolution } from './principal.ts';
-import { createUnknownLookups } from './unknown-lookups.ts';
 
 /** An OAuth access token that nothing has ended yet, as the token endpoint's side of the house finds it. */
 export interface FoundAccessToken {
@@ -40,18 +40,16 @@ export interface TokenResolver {
   forget(tag: CredentialTag): void;
 }
 
-/** Lookups of opaque tokens that turned out not to exist, in a second. */
-const UNKNOWN_LOOKUPS_PER_SECOND = 100;
 /** Milliseconds. */
 const DOUBTFUL_MS = 1000;
 
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
-const OPAQUE = /^gat_[A-Za-z0-9_-]{43}$/;
 
 type Found = { principal: Principal; tags: readonly string[] } | { refused: RefusalReason; method: CredentialMethod };
 
 /** Finds out what an access token, a login JWT or a session cookie stands for; a warm one costs no I/O. */
 export function createTokenResolver({
+  bearerText,
   verifyJwt,
   findAccessToken,
   findSession,
@@ -63,6 +61,7 @@ export function createTokenResolver({
   cacheMs,
   clock,
 }: {
+  bearerText: BearerText;
   verifyJwt: VerifyJwt;
   findAccessToken: (text: string) => Promise<FoundAccessToken | null>;
   findSession: (value: string) => Promise<FoundSession | null>;
@@ -76,7 +75,6 @@ export function createTokenResolver({
   cacheMs: number;
   clock: Clock;
 }): TokenResolver {
-  const lookups = createUnknownLookups({ perSecond: UNKNOWN_LOOKUPS_PER_SECOND, what: 'tokens', clock });
   // By digest: the memory of the process is no place for bearer values either.
   const cache = createTaggedCache<Found>({
     max: 100_000,
@@ -168,13 +166,6 @@ export function createTokenResolver({
     };
   }
 
-  /** Anyone can make up a token; only those that exist may cost more than so many lookups. */
-  const readOpaque = (text: string): Promise<Found> =>
-    lookups.run(
-      () => readAccessToken(text),
-      (found) => 'principal' in found,
-    );
-
   async function readSession(value: string): Promise<Found> {
     const session = await findSession(value);
     const account = session && (await findAccount(session.accountId));
@@ -195,7 +186,7 @@ export function createTokenResolver({
 
   async function read(text: string, kind: 'token' | 'session'): Promise<Found> {
     if (kind === 'session') return readSession(text);
-    if (OPAQUE.test(text)) return readOpaque(text);
+    if (bearerText.isOurs(text)) return readAccessToken(text);
     return text.length <= 8192 && JWT.test(text) ? readJwt(text) : { refused: 'malformed', method: 'access_token' };
   }
 

@@ -1,62 +1,90 @@
-import { createBudget } from '../../kit/budget.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Budget, createBudget } from '../../kit/budget.ts';
+import { createBoundedMap, createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 
 /** Lookups of texts that anyone can make up: those that find something are free, of the others so many a second are made. */
 export interface UnknownLookups {
-  /** Throws temporarily_unavailable when the lookups of this second are spent on what does not exist. */
-  run<T>(lookup: () => Promise<T>, exists: (found: T) => boolean): Promise<T>;
+  /**
+   * @param id of what is looked up, a digest; what was found under it lately is looked up again in any case.
+   * @param caller an address group: a flood from one address is refused there, before it spends everybody's share.
+   * Throws temporarily_unavailable when the share is spent on what does not exist, after waiting for a moment.
+   */
+  run<T>(id: string, caller: string, lookup: () => Promise<T | null>): Promise<T | null>;
 }
+
+const MAX_CALLERS = 10_000;
+const MAX_FOUND = 100_000;
+const FOUND_MS = 3_600_000;
+/** After a start everybody's credential is looked up at once; a lookup that finds something gives its share back. */
+const PATIENCE_MS = 500;
+const MAX_WAITING = 1000;
+const STEP_MS = 10;
 
 export function createUnknownLookups({
   perSecond,
-  what,
+  perCaller,
   clock,
 }: {
   perSecond: number;
-  /** In the plural, for the one who is refused. */
-  what: string;
+  /** A second, for one address. */
+  perCaller: number;
   clock: Clock;
 }): UnknownLookups {
-  const budget = createBudget({ perSecond, clock });
-  const waiting: (() => void)[] = [];
-  let underWay = 0;
+  const everybody = createBudget({ perSecond, clock });
+  const callers = createBoundedMap<Budget>({ max: MAX_CALLERS });
+  const found = createExpiringSet({ max: MAX_FOUND, ttlMs: FOUND_MS });
+  let waiting = 0;
 
-  /** While lookups are under way their share may come back: after a start everybody's credential is looked up at once. */
-  async function take(): Promise<void> {
-    while (!budget.take()) {
-      if (underWay === 0) {
-        throw new AppError('temporarily_unavailable', {
-          public: `Too many unknown ${what} are being tried just now.`,
-          retryAfterSeconds: 1,
-        });
-      }
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    }
+  function budgetOf(caller: string): Budget {
+    const known = callers.get(caller);
+    if (known) return known;
+    const budget = createBudget({ perSecond: perCaller, clock });
+    callers.set(caller, budget);
+    return budget;
   }
 
-  function end(exists: boolean): void {
-    underWay -= 1;
-    if (exists) {
-      budget.giveBack();
-      waiting.shift()?.();
+  /** From the caller's own share first. */
+  function takeNow(own: Budget): boolean {
+    if (!own.take()) return false;
+    if (everybody.take()) return true;
+    own.giveBack();
+    return false;
+  }
+
+  async function take(own: Budget): Promise<boolean> {
+    if (takeNow(own)) return true;
+    if (waiting >= MAX_WAITING) return false;
+    waiting += 1;
+    try {
+      for (let waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
+        await sleep(STEP_MS);
+        if (takeNow(own)) return true;
+      }
+      return false;
+    } finally {
+      waiting -= 1;
     }
-    // Nobody is left who could give anything back.
-    if (underWay === 0) for (const wake of waiting.splice(0)) wake();
   }
 
   return {
-    async run(lookup, exists) {
-      await take();
-      underWay += 1;
-      let found = false;
-      try {
-        const answer = await lookup();
-        found = exists(answer);
-        return answer;
-      } finally {
-        end(found);
+    async run(id, caller, lookup) {
+      if (found.has(id)) return lookup();
+      const own = budgetOf(caller);
+      if (!(await take(own))) {
+        throw new AppError('temporarily_unavailable', {
+          public: 'Too many unknown keys are being tried just now.',
+          retryAfterSeconds: 1,
+        });
       }
+      const answer = await lookup();
+      if (answer !== null) {
+        found.add(id);
+        own.giveBack();
+        everybody.giveBack();
+      }
+      return answer;
     },
   };
 }

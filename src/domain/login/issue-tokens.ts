@@ -4,6 +4,7 @@ import { newSecret } from '../../kit/ids.ts';
 import type { Account } from '../accounts/account.ts';
 import type { KeySet } from '../signing-keys/key-set.ts';
 import { signJwt } from '../signing-keys/sign-jwt.ts';
+import { createBearerText } from '../tokens/bearer-text.ts';
 import type { TokenRecord } from '../tokens/token-record.ts';
 import type { LoginTokens } from './login.ts';
 import { LOGIN_CLIENT_ID } from './login-session.ts';
@@ -52,13 +53,14 @@ export function createIssueLoginTokens({
   scopesOf: (account: Account) => readonly string[];
   lifetimes: Pick<LoginLifetimes, 'accessToken' | 'sessionIdle'>;
 }): IssueLoginTokens {
+  const bearerText = createBearerText({ digester });
   return (grant, account) => {
     const iat = clock.nowSeconds();
     const accessTokenExpiresAt = Math.min(iat + lifetimes.accessToken, grant.sessionExpiresAt);
     const refreshTokenExpiresAt = Math.min(iat + lifetimes.sessionIdle, grant.sessionExpiresAt);
     const held = scopesOf(account);
     const scopes = grant.scopes.filter((scope) => held.includes(scope));
-    const refreshToken = `grt_${newSecret()}`;
+    const refreshToken = bearerText.make('grt_', newSecret());
     const accessToken = signJwt(keySet.signer('ES256'), 'at+jwt', {
       iss: issuer,
       sub: account.id,

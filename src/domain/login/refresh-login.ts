@@ -4,6 +4,7 @@ import { AppError } from '../../kit/errors.ts';
 import { type Account, signInCounts } from '../accounts/account.ts';
 import type { AccountStore } from '../accounts/account-store.ts';
 import type { RecordAudit } from '../audit/audit.ts';
+import { createBearerText } from '../tokens/bearer-text.ts';
 import { createReceipts } from '../tokens/receipt.ts';
 import type { TokenRecord } from '../tokens/token-record.ts';
 import type { DurableTokenStore } from '../tokens/token-store.ts';
@@ -43,6 +44,7 @@ export function createRefreshLogin({
   graceSeconds: number;
 }): (refreshToken: string, origin: LoginOrigin) => Promise<LoginTokens> {
   const receipts = createReceipts<IssuedTokens>({ receiptKey });
+  const bearerText = createBearerText({ digester });
   const contextOf = (id: string): string => JSON.stringify(['login-receipt', id]);
 
   /** What must hold at every use, whatever the token itself says. */
@@ -78,6 +80,7 @@ export function createRefreshLogin({
   }
 
   return async (value, origin) => {
+    if (!bearerText.isOurs(value)) throw refused('no token of ours');
     const id = digester.digest('LoginRefreshToken', value);
     const record = await tokens.find('LoginRefreshToken', id);
     if (!record) throw refused('no such refresh token');

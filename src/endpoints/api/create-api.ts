@@ -5,6 +5,7 @@ import { factsOf } from '../../http/request-context.ts';
 import type { ErrorWriter, Handler, Route } from '../../http/routes.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
+import { noticeOldSecret } from './answers.ts';
 import type { Call, Handlers } from './call.ts';
 import type { Dialect } from './dialect.ts';
 import { createErrorWriter } from './error-writer.ts';
@@ -62,6 +63,7 @@ export function createApi({
     const presented = readPresented(ctx);
     const { principal, refusal } =
       operation.access === 'anyone' ? NOBODY : await admit(ctx, operation.access, presented, dialect);
+    if (principal) noticeOldSecret(ctx, principal);
     if ('limit' in operation) {
       const rule = { name: route.operation.toLowerCase(), ...operation.limit };
       await limitByCaller(ctx, rule, principal?.subject ?? factsOf(ctx).addressGroup);
@@ -82,10 +84,25 @@ export function createApi({
     } catch (error) {
       throw inTheirNames(error, entry);
     }
-    const output = operation.output.parse(answer);
+    const body = bodyOf(answer, entry);
     ctx.status = route.status ?? operation.status;
-    if (output === null) ctx.body = null;
-    else ctx.body = route.answer ? (route.answer as (output: unknown) => unknown)(output) : output;
+    if (body !== null) ctx.type = 'json';
+    ctx.body = body;
+  }
+
+  // A frozen answer is one that its handler gives again: what it is called in this dialect stays the same too.
+  const bodies = new WeakMap<TableRoute, WeakMap<object, string>>();
+
+  function bodyOf(answer: unknown, entry: TableRoute): string | null {
+    const { route } = entry;
+    const isKept = typeof answer === 'object' && answer !== null && Object.isFrozen(answer);
+    const known = isKept ? bodies.get(entry)?.get(answer) : undefined;
+    if (known !== undefined) return known;
+    const output = OPERATIONS[route.operation].output.parse(answer);
+    if (output === null) return null;
+    const body = JSON.stringify(route.answer ? (route.answer as (output: unknown) => unknown)(output) : output);
+    if (isKept) bodies.set(entry, (bodies.get(entry) ?? new WeakMap<object, string>()).set(answer, body));
+    return body;
   }
 
   async function admit(

@@ -5,7 +5,7 @@ import { factsOf } from '../../http/request-context.ts';
 import type { ErrorWriter, Route } from '../../http/routes.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
-import { allowCaching } from './allow-caching.ts';
+import { createAllowCaching } from './allow-caching.ts';
 import { noticeOldSecret } from './answers.ts';
 import type { Dialect } from './dialect.ts';
 import { createErrorWriter } from './error-writer.ts';
@@ -49,12 +49,13 @@ export function createForwardAuth({
   thumbprintOf: (ctx: Context) => string | null;
   clock: Clock;
 }): Route {
+  const allowCaching = createAllowCaching(dialect.credentials);
   const writeBody = createErrorWriter({ dialect, clock });
 
   async function answer(ctx: Context): Promise<void> {
-    ctx.set('Cache-Control', 'no-store');
+    ctx.res.setHeader('Cache-Control', 'no-store');
     const { requirements, provider, original } = readQuestion(ctx);
-    await exposed.refuseInUrl(ctx, new URL(original.url).search.slice(1));
+    if (original.query !== '') await exposed.refuseInUrl(ctx, original.query);
     // What a stranger says of the method of a request cannot open the way for a cookie.
     const presented = readPresented(ctx, factsOf(ctx).byProxy ? original.method : 'UNKNOWN');
     if (provider !== null) await requireGateway(ctx);
@@ -74,10 +75,10 @@ export function createForwardAuth({
         providerKey: presented.providerKey,
       });
       ctx.set({ 'X-Upstream-Authorization': authorization, 'X-Upstream-Key': key, 'X-Upstream-Key-Source': source });
-    } else allowCaching(ctx, maxAgeSeconds, dialect.credentials);
+    } else allowCaching(ctx, maxAgeSeconds);
     noticeOldSecret(ctx, principal);
-    ctx.set(identityHeaders(principal));
-    ctx.set('X-Auth-Status', '200');
+    setIdentity(ctx, principal);
+    ctx.res.setHeader('X-Auth-Status', '200');
     ctx.status = 200;
     ctx.body = '';
   }
@@ -88,13 +89,15 @@ export function createForwardAuth({
       await requireResourceServer(ctx);
     } catch (error) {
       if (!(error instanceof AppError) || error.entry.status >= 500) throw error;
-      throw new AppError('server_error', { internal: `the gateway may not use provider keys: ${error.message}` });
+      throw new AppError('insufficient_scope', {
+        public: 'This gateway may not use provider keys; its operator must mend that.',
+      });
     }
   }
 
   const writeError: ErrorWriter = (ctx, error) => {
     writeBody(ctx, error);
-    ctx.set(identityHeaders(null));
+    setIdentity(ctx, null);
     ctx.set('X-Auth-Status', String(ctx.status));
     if (ctx.path !== FORWARD_AUTH || !isForNginx(new URLSearchParams(ctx.querystring))) return;
     ctx.set('X-Auth-Error', asHeader(String(ctx.body)));
@@ -102,6 +105,10 @@ export function createForwardAuth({
   };
 
   return { name: 'forward-auth', methods: {}, anyMethod: answer, writeError };
+}
+
+function setIdentity(ctx: Context, principal: Principal | null): void {
+  for (const [name, value] of Object.entries(identityHeaders(principal))) ctx.res.setHeader(name, value);
 }
 
 /** JSON fit for a header: on one line, in ASCII. */

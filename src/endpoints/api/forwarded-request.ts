@@ -1,9 +1,15 @@
 import type { Context } from 'koa';
+import { isScopeName } from '../../domain/clients/client-rules.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { JudgedRequest, Requirements } from './guard.ts';
 
 export const FORWARD_AUTH = '/forward-auth';
+
+type Original = Pick<JudgedRequest, 'method' | 'url'> & {
+  /** Of the URL, without the question mark. */
+  query: string;
+};
 
 /** What a proxy asks of us. */
 export interface Question {
@@ -13,7 +19,7 @@ export interface Question {
   /** nginx's auth_request passes on 200, 401 and 403 only. */
   forNginx: boolean;
   /** The request in front of the proxy. */
-  original: Pick<JudgedRequest, 'method' | 'url'>;
+  original: Original;
 }
 
 const NAMES = ['environment', 'scope', 'audience', 'provider', 'mode'];
@@ -41,7 +47,7 @@ export function readQuestion(ctx: Context): Question {
   return {
     ...readRequirements(new URLSearchParams(required)),
     forNginx: false,
-    original: { method: ctx.method, url: urlOf(ctx, target, ctx.req.headers.host ?? ctx.host) },
+    original: { method: ctx.method, ...urlOf(ctx, target, ctx.req.headers.host ?? ctx.host) },
   };
 }
 
@@ -56,11 +62,13 @@ function readRequirements(query: URLSearchParams): Pick<Question, 'requirements'
   }
   const mode = query.get('mode');
   if (mode !== null && mode !== 'nginx') throw invalid('mode is nginx or left out');
+  const scopes = query.getAll('scope').flatMap((scope) => scope.split(' ').filter(Boolean));
+  if (!scopes.every(isScopeName)) throw invalid('scope is no scope name');
   const environment = query.get('environment');
   const audiences = query.getAll('audience');
   return {
     requirements: {
-      scopes: query.getAll('scope').flatMap((scope) => scope.split(' ').filter(Boolean)),
+      scopes,
       ...(audiences.length > 0 ? { audiences } : {}),
       ...(environment === null ? {} : { environment }),
     },
@@ -72,19 +80,23 @@ function readRequirements(query: URLSearchParams): Pick<Question, 'requirements'
  * A proxy sets the headers of its own kind and passes on the others as the caller sent them, so only its kind is read: nginx is
  * configured to set X-Original-*, Caddy and Traefik set X-Forwarded-* by themselves.
  */
-function originalByHeaders(ctx: Context, forNginx: boolean): Question['original'] {
+function originalByHeaders(ctx: Context, forNginx: boolean): Original {
   const family = forNginx ? 'x-original' : 'x-forwarded';
   const target = ctx.get(`${family}-uri`) || ctx.originalUrl;
-  const host = ctx.get('x-forwarded-host').split(',').at(-1)?.trim() || ctx.host;
-  return { method: ctx.get(`${family}-method`) || ctx.method, url: urlOf(ctx, target, host) };
+  const host = ctx.get(`${family}-host`).split(',').at(-1)?.trim() || ctx.host;
+  return { method: ctx.get(`${family}-method`) || ctx.method, ...urlOf(ctx, target, host) };
 }
 
-const asItCame = (ctx: Context): Question['original'] => ({ method: ctx.method, url: ctx.href });
+const asItCame = (ctx: Context): Original => ({
+  method: ctx.method,
+  url: ctx.href,
+  query: ctx.querystring,
+});
 
-function urlOf(ctx: Context, target: string, host: string): string {
+function urlOf(ctx: Context, target: string, host: string): Pick<Original, 'url' | 'query'> {
   const scheme = ctx.get('x-forwarded-proto').split(',').at(-1)?.trim() || ctx.protocol;
   // Not resolved against it: `//other/path` is a path here.
   const url = URL.parse(target.startsWith('/') ? `${scheme}://${host}${target}` : target);
   if (!url) throw invalid('the original request is not understood');
-  return url.href;
+  return { url: url.href, query: url.search.slice(1) };
 }

@@ -129,7 +129,7 @@ export function createGuard({
         headers: challenge(requirements, {}),
       });
     }
-    const resolution = await resolver.resolve(presented, facts.ip);
+    const resolution = await resolver.resolve(presented, facts);
     if (resolution.kind === 'refused') throw await refuse(resolution, presented, requirements, facts);
     const { principal } = resolution;
     const ownerId = principal.subjectType === 'user' ? principal.subject : null;
@@ -216,11 +216,11 @@ export function createGuard({
 }
 
 /**
- * API keys and sessions are for the whole product. An access token without an audience is for userinfo alone: an app that was
- * let see who somebody is was not let do anything else.
+ * API keys and sign-ins are for the whole product. An access token was given to an app for one audience; without one it is for
+ * userinfo alone: an app that was let see who somebody is was not let do anything else.
  */
 export const isMeantFor = ({ method, audience }: Principal, wanted: readonly string[]): boolean =>
-  audience === null ? method !== 'access_token' : wanted.includes(audience);
+  method !== 'access_token' || (audience !== null && wanted.includes(audience));
 
 /** RFC 9728 3.1: the document of a resource server, when its identifier says where that would be. */
 function resourceMetadata(audience: string): Record<string, string> {

@@ -10,7 +10,7 @@ export interface LoginCookies {
   set(ctx: Context, tokens: LoginTokens): void;
   clear(ctx: Context): void;
   refreshToken(ctx: Context): string | null;
-  /** Throws csrf_failed for a request that did not come from a page of our own origin. */
+  /** Throws cross_site_request for a request that did not come from a page of our own origin. */
   requireOwnPage(ctx: Context): void;
 }
 
@@ -38,7 +38,7 @@ export function createLoginCookies({
     },
     refreshToken: (ctx) => ctx.cookies.get(names.refresh, { signed: false }) ?? null,
     requireOwnPage(ctx) {
-      if (!isFromOurPages(ctx, origin)) throw new AppError('csrf_failed');
+      if (!isFromOurPages(ctx, origin)) throw new AppError('cross_site_request');
     },
   };
 }

@@ -26,9 +26,9 @@ const BY_ACCESS: Readonly<Record<Access, readonly ErrorCodeName[]>> = {
 /** Beyond those of everyone with the same access. */
 const BY_OPERATION: Readonly<Partial<Record<OperationName, readonly ErrorCodeName[]>>> = {
   signUp: ['sign_up_closed', 'email_taken', 'too_many_requests'],
-  login: ['invalid_credentials', 'csrf_failed', 'too_many_requests'],
-  refresh: ['invalid_refresh_token', 'csrf_failed'],
-  logout: ['csrf_failed'],
+  login: ['invalid_credentials', 'cross_site_request', 'too_many_requests'],
+  refresh: ['invalid_refresh_token', 'cross_site_request'],
+  logout: ['cross_site_request'],
   changePassword: ['invalid_credentials', 'too_many_requests'],
   verify: OF_A_USER,
   createApiKey: ['idempotency_mismatch', 'conflict'],

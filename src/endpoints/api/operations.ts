@@ -25,7 +25,9 @@ interface Operation {
 const time = z.iso.datetime({ offset: true });
 const text = (max: number) => z.string().min(1).max(max);
 const id = text(128);
-const scopes = z.array(text(128)).max(64);
+// RFC 6749 appendix A.4, so that they can stand in a challenge.
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/);
+const scopes = z.array(scope).max(64);
 const addresses = z.array(text(64)).max(50).describe('Addresses or CIDR ranges it may be used from; empty allows all.');
 const limit = z.strictObject({
   quota: z.int().min(1).max(1_000_000_000),
@@ -245,6 +247,10 @@ export const OPERATIONS = {
         .optional()
         .describe('Any of them.'),
       environment: text(64).optional(),
+      ip: z
+        .union([z.ipv4(), z.ipv6()])
+        .optional()
+        .describe('The address it came from, for keys with allowed addresses. Default: yours.'),
       method: text(16).optional().describe('The method of the request that is judged, for DPoP proofs.'),
       url: text(2048).optional().describe('Its URL, for DPoP proofs.'),
       certificate_thumbprint: z
@@ -332,7 +338,7 @@ export const OPERATIONS = {
   reportLeak: {
     summary: 'Report a leaked API key',
     description:
-      'Whoever finds a key sends all of it; that proves the find. It is revoked or suspended, and its owner sees who told.',
+      'Whoever finds a key sends all of it; that proves the find. It is revoked or suspended, and the audit trail has who told. `unknown`: no live key.',
     tag: 'API keys',
     access: 'anyone',
     limit: { quota: 30, windowSeconds: 60 },

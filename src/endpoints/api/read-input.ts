@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { inWords } from '../../config/wording.ts';
 import { type Members, readMembers } from '../../http/json-body.ts';
 import { printable } from '../../http/parameters.ts';
 import { AppError } from '../../kit/errors.ts';
@@ -59,7 +60,7 @@ const isList = (schema: z.ZodType | undefined): boolean =>
 
 /** Checks against the schema; what is wrong is named as the caller named it. */
 export function parseInput(schema: z.ZodType, members: Members, { route }: TableRoute): unknown {
-  const result = schema.safeParse(members);
+  const result = schema.safeParse(members, { error: inWords });
   if (result.success) return result.data;
   const fields = result.error.issues.flatMap((issue) => {
     const [first = '', ...rest] = issue.path.map(String);

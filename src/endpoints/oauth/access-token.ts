@@ -5,6 +5,7 @@ import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { signJwt } from '../../domain/signing-keys/sign-jwt.ts';
+import type { BearerText } from '../../domain/tokens/bearer-text.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { newSecret } from '../../kit/ids.ts';
@@ -24,10 +25,12 @@ export function createClientTokenIssuer({
   keySet,
   tokens,
   codec,
+  bearerText,
   clock,
 }: {
   issuer: string;
   keySet: KeySet;
+  bearerText: BearerText;
   tokens: Pick<TokenStore, 'insert'>;
   codec: TokenCodec;
   clock: Clock;
@@ -36,7 +39,7 @@ export function createClientTokenIssuer({
     const iat = clock.nowSeconds();
     const exp = iat + resource.accessTokenLifetimeSeconds;
     if (resource.accessTokenFormat === 'opaque') {
-      const value = `gat_${newSecret()}`;
+      const value = bearerText.make('gat_', newSecret());
       // The members of the confirmation stand beside the others, as the engine has them in its own tokens.
       const bound = confirmation ? toClaim(confirmation) : {};
       const payload = { kind: 'AccessToken', clientId: client.id, aud: resource.identifier, scope, iat, exp, ...bound };

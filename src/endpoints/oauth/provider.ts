@@ -5,6 +5,7 @@ import type { Lifetimes, Paths } from '../../config/config.ts';
 import { type Account, displayName, signInCounts } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
+import type { BearerText } from '../../domain/tokens/bearer-text.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { FormPage } from './form-page.ts';
 import { createPolicies, type PolicyStores, SCOPE_CLAIMS } from './policies.ts';
@@ -20,6 +21,7 @@ export interface ProviderOptions extends PolicyStores {
   adapter: (model: string) => Adapter;
   accounts: Pick<AccountStore, 'find'>;
   pages: EnginePages;
+  bearerText: BearerText;
 }
 
 /** The pages the engine asks for. */
@@ -174,7 +176,7 @@ export function createProvider(options: ProviderOptions): Provider {
     renderError: pages.error as Configuration['renderError'] & {},
   };
 
-  return hardened(new Provider(issuer, configuration));
+  return hardened(new Provider(issuer, configuration), options.bearerText);
 }
 
 /** The engine's prompts, and one more reason to sign in: the session's account or its sign-in counts no longer. */
@@ -189,7 +191,7 @@ function signInPolicy(): interactionPolicy.DefaultPolicy {
   return policy;
 }
 
-function hardened(provider: Provider): Provider {
+function hardened(provider: Provider, bearerText: BearerText): Provider {
   // The engine's own client authentication is unreachable; should a route ever lead to it, no secret passes.
   Object.assign(provider.Client.prototype, { compareClientSecret: () => false });
   // Scannable prefixes: leaked tokens can be found by pattern, and introspection knows the kind without asking the store.
@@ -202,7 +204,7 @@ function hardened(provider: Provider): Provider {
     const generate = prototype.generateTokenId;
     prototype.generateTokenId = function prefixed(this: typeof prototype): string {
       const id = generate.call(this);
-      return this.format === 'jwt' ? id : prefix + id;
+      return this.format === 'jwt' ? id : bearerText.make(prefix, id);
     };
   }
   return provider;

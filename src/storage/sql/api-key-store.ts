@@ -67,9 +67,15 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return (await database.rows<ApiKeyRow>(sql, [...values, limit])).map(toApiKey);
     },
 
-    async ownsNamespace(ownerId, namespace) {
-      const sql = 'select 1 as one from api_keys where owner_id = ? and namespace = ? limit 1';
-      return (await database.rows(sql, [ownerId, namespace])).length > 0;
+    async ownsNamespace(ownerId, environment, namespace) {
+      const sql = 'select 1 as one from api_keys where owner_id = ? and namespace = ? and environment = ? limit 1';
+      return (await database.rows(sql, [ownerId, namespace, environment])).length > 0;
+    },
+
+    async lastUses(ownerId) {
+      const sql = 'select id, last_used_at from api_keys where owner_id = ? and last_used_at is not null';
+      const rows = await database.rows<{ id: string; last_used_at: number }>(sql, [ownerId]);
+      return new Map(rows.map((row) => [row.id, row.last_used_at]));
     },
 
     async update(key) {

@@ -138,8 +138,17 @@ for (const kind of KINDS) {
           expect(headers.get('www-authenticate')).to.equal(challenge(mode, 'error="invalid_token", '));
         });
 
-        it('refuses the access token of the JSON login, which is for Gatehouse itself', async () => {
-          expect((await ask(mode, '/v1/whoami', bearer(user.token))).status).to.equal(401);
+        it('takes a sign-in, which is for the whole product', async () => {
+          const { status, body } = await ask(mode, '/v1/notes', bearer(user.token));
+          expect(status).to.equal(200);
+          expect(body.notes).to.be.an('array');
+          const who = await ask(mode, '/v1/whoami', bearer(user.token));
+          expect(who.body.auth).to.include({
+            method: 'login',
+            subject: user.id,
+            client_id: null,
+            audience: harness.issuer,
+          });
         });
 
         it('refuses what is no good credential, always in the same words', async () => {
@@ -212,6 +221,7 @@ for (const kind of KINDS) {
             expired: await made({ exp: now - 1 }),
             'of another issuer': await made({ iss: 'https://elsewhere.example' }),
             'for nobody': await made({ aud: undefined }),
+            'for Gatehouse, of another client than itself': await made({ aud: harness.issuer }),
             'for a longer name': await made({ aud: `${resource}/more` }),
             'without end': await made({ exp: undefined }),
             'without client': await made({ client_id: undefined }),

@@ -71,7 +71,7 @@ describe('bad input', () => {
       scopes: ['provider-keys:use'],
       resources: [harness.issuer],
     });
-    credentials = ({ name }) => {
+    credentials = ({ name }): Record<string, string> => {
       const { access } = OPERATIONS[name];
       if (access === 'resource-server') return { authorization: basic(gateway.id, gateway.secret ?? '') };
       return access === 'anyone' || access === 'known' ? {} : { authorization: `Bearer ${ada.token}` };

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { LimitRule } from '../../../src/domain/limits/limit-rule.ts';
 import { call, good, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
 import { createClient, DEMO, type TestClient, token } from '../../support/builders.ts';
-import { type Harness, type Reply, startHarness } from '../../support/harness.ts';
+import { type Harness, type Reply, startHarness, travel } from '../../support/harness.ts';
 
 const HOUR = 3600;
 const RULES: LimitRule[] = [
@@ -105,6 +105,17 @@ describe('rate limits', () => {
     await patch(null);
     // What the key's own limit refused did not cost the rule anything.
     expect((await verify(harness, key)).headers.ratelimit).to.match(/^"keys";r=9[45];/);
+  });
+
+  it('take no notice of the clock of this process, wherever it jumps', async () => {
+    const { key } = await newKey(harness, ada, { environment: 'test' });
+    expect(allowed(await spend(key, 6))).to.equal(5);
+    for (const seconds of [7200, -7200]) {
+      using _ = travel(seconds);
+      const reply = await verify(harness, key);
+      expect(reply.status).to.equal(429);
+      expect(Number(reply.headers['retry-after'])).to.be.within(1, 720);
+    }
   });
 
   it('do not let strangers spend what belongs to a key', async () => {

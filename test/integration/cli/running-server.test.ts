@@ -109,7 +109,7 @@ describe('a running server', () => {
     const { resealed } = await gatehouse.json(['secrets', 'rotate']);
     rotating = false;
     await load;
-    expect(resealed.dataKeys).to.equal(3);
+    expect(resealed.dataKeys).to.equal(4);
     expect(failures).to.equal(0);
     await gatehouse.json(['keys', 'rotate', '--now'], { env: { GATEHOUSE_SECRETS: 'n'.repeat(32) } });
     expect((await requestToken()).status).to.equal(200);

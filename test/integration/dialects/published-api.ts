@@ -93,6 +93,7 @@ export async function publish(
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header ${CERTIFICATE_HEADER} $ssl_client_escaped_cert;
       proxy_set_header X-Original-Method $request_method;
+      proxy_set_header X-Original-Host $http_host;
       proxy_set_header X-Original-URI $request_uri;`;
   /** What becomes of a no. */
   const denied = `auth_request_set $auth_status $upstream_http_x_auth_status;

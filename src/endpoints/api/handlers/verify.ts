@@ -1,14 +1,16 @@
 import type { Context } from 'koa';
+import type { Principal } from '../../../domain/credentials/principal.ts';
 import { setRateLimitHeaders } from '../../../http/rate-limit-headers.ts';
 import { factsOf } from '../../../http/request-context.ts';
 import type { Clock } from '../../../kit/clock.ts';
 import { AppError } from '../../../kit/errors.ts';
-import { allowCaching } from '../allow-caching.ts';
+import { createAllowCaching } from '../allow-caching.ts';
 import { noticeOldSecret, principalAnswer } from '../answers.ts';
 import type { Handlers } from '../call.ts';
 import type { CredentialPlaces } from '../dialect.ts';
 import type { Guard } from '../guard.ts';
 import { judgedRequest, proofsOf } from '../judged-request.ts';
+import type { Output } from '../operations.ts';
 
 /** Who is this, and may they? For resource servers that ask themselves; forward-auth.ts is the same for proxies. */
 export function createVerifyHandler({
@@ -24,6 +26,18 @@ export function createVerifyHandler({
   thumbprintOf: (ctx: Context) => string | null;
   clock: Clock;
 }): Pick<Handlers, 'verify'> {
+  const allowCaching = createAllowCaching(places);
+  // A credential that is in use has the same principal for seconds, and its answer is the same.
+  const answers = new WeakMap<Principal, Output<'verify'>>();
+
+  function answerFor(principal: Principal): Output<'verify'> {
+    const known = answers.get(principal);
+    if (known) return known;
+    const answer = Object.freeze(principalAnswer(principal));
+    answers.set(principal, answer);
+    return answer;
+  }
+
   return {
     async verify(
       {
@@ -31,6 +45,7 @@ export function createVerifyHandler({
         required_scopes: scopes,
         audience,
         environment,
+        ip,
         method,
         url,
         certificate_thumbprint: certificateThumbprint,
@@ -51,15 +66,15 @@ export function createVerifyHandler({
           ...(environment === undefined ? {} : { environment }),
         },
         {
-          facts: factsOf(ctx),
+          facts: { ...factsOf(ctx), ...(ip === undefined ? {} : { ip }) },
           judged: judgedRequest(ctx, thumbprintOf, { method, url, certificateThumbprint }),
           onLimits: (decision) =>
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
         },
       );
-      allowCaching(ctx, maxAgeSeconds, places);
+      allowCaching(ctx, maxAgeSeconds);
       noticeOldSecret(ctx, principal);
-      return principalAnswer(principal);
+      return answerFor(principal);
     },
   };
 }
