@@ -22,6 +22,7 @@ export async function createCredentials(databases: Databases, { keys: count }: {
     const operator = {
       ownerId: owner.id,
       id: 'operator',
+      keyId: null,
       scopes: null,
       environment: null,
       ip: null,

@@ -9,7 +9,7 @@ import type { Principal } from './domain/credentials/principal.ts';
 import { createCredentialResolver, looksLikeToken } from './domain/credentials/resolve.ts';
 import { createTokenResolver, type FoundAccessToken, type FoundSession } from './domain/credentials/token-resolver.ts';
 import { createLogin } from './domain/login/create-login.ts';
-import { scopesOfAccount, stillHeld } from './domain/scopes/scope.ts';
+import { expandScopes, scopesOfAccount, stillHeld } from './domain/scopes/scope.ts';
 import type { BearerText } from './domain/tokens/bearer-text.ts';
 import { createUsageReports } from './domain/usage/usage-reports.ts';
 import { createApi } from './endpoints/api/create-api.ts';
@@ -30,6 +30,7 @@ import { createVerifyHandler } from './endpoints/api/handlers/verify.ts';
 import { judgedRequest } from './endpoints/api/judged-request.ts';
 import { createLimitByCaller } from './endpoints/api/limit-by-caller.ts';
 import { createLoginCookies } from './endpoints/api/login-cookies.ts';
+import { createNoteRefusal } from './endpoints/api/note-refusals.ts';
 import { createReadPresented } from './endpoints/api/presented.ts';
 import { createUseProviderKey } from './endpoints/api/use-provider-key.ts';
 import { createWellKnown } from './endpoints/api/well-known.ts';
@@ -92,7 +93,10 @@ export function createJsonApi({
   const { dialect } = product;
   const { origin, protocol } = new URL(issuer);
   const scopesOf = ({ scopes }: Account): string[] => scopesOfAccount(scopes, catalogue);
-  const heldScopes = (granted: readonly string[], { scopes }: Account) => stillHeld(granted, scopes, catalogue);
+  // With all that they include: who asks should not have to know what our scopes mean.
+  const heldScopes = (granted: readonly string[], { scopes }: Account): string[] => [
+    ...expandScopes(stillHeld(granted, scopes, catalogue), catalogue),
+  ];
 
   const resolver = createCredentialResolver({
     apiKeys: createApiKeyResolver({
@@ -138,14 +142,17 @@ export function createJsonApi({
     observeRevocationLag((clock.nowMs() - saidAtMs) / 1000);
   });
 
+  const [usualEnvironment = ''] = Object.keys(dialect.keys.environments);
+  const noteRefusal = createNoteRefusal({ audit, clock });
   const guard = createGuard({
     resolver,
     checkBinding,
     rateLimits: services.rateLimits,
     usage,
-    audit,
+    noteRefusal,
+    isApiKey: keyFormat.looksLikeKey,
     catalogue,
-    usualEnvironment: Object.keys(dialect.keys.environments)[0] ?? '',
+    usualEnvironment,
     revocationBoundMs: CACHE_MS,
     realm: issuer,
     clock,
@@ -158,7 +165,7 @@ export function createJsonApi({
     origin,
     isOurs,
   });
-  const exposed = createExposed({ format: keyFormat, audit });
+  const exposed = createExposed({ format: keyFormat, noteRefusal });
   const login = createLogin({
     signIn,
     manageAccounts: services.manageAccounts,
@@ -220,7 +227,7 @@ export function createJsonApi({
         thumbprintOf,
         clock,
       }),
-      ...createApiKeyHandlers({ manageApiKeys, catalogue, clock }),
+      ...createApiKeyHandlers({ manageApiKeys, catalogue, usualEnvironment, clock }),
       ...createProviderKeyHandlers({ vault, use: useProviderKey }),
       ...createUsageHandler({
         reports: createUsageReports({ store: stores.usage, environments: dialect.keys.environments }),
@@ -242,6 +249,7 @@ export function createJsonApi({
     guard,
     readPresented,
     exposed,
+    audience: issuer,
     requireResourceServer: useProviderKey.requireResourceServer,
     async providerAuthorization(ctx, { principal, provider: name, providerKey }) {
       const { provider, value, source } = await useProviderKey.forPrincipal(ctx, principal, {

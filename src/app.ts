@@ -111,6 +111,7 @@ export function createApp(services: Services, { version }: { version: string }):
   const bearerText = createBearerText({ digester });
   const engine = createEngine({
     bearerText,
+    catalogue: services.catalogue,
     issuer,
     paths,
     lifetimes,
@@ -157,7 +158,7 @@ export function createApp(services: Services, { version }: { version: string }):
   });
   const verifyProof = createDpopProofVerifier({ tokens, digester, clock });
   const verifyAccessToken = createAccessTokenVerifier({ issuer, keySet, clock });
-  const findToken = createFindToken({ tokens, codec, bearerText, clock, findClient, verifyAccessToken });
+  const findToken = createFindToken({ tokens, codec, clock, findClient, verifyAccessToken });
   const receiptDigester = createDigester(dataKeys.seal);
   const receiptKey = (token: string): string => receiptDigester.digest('refresh-receipt', token);
   // The JSON API, which introspection asks for API keys.
@@ -175,7 +176,6 @@ export function createApp(services: Services, { version }: { version: string }):
       findToken: createFindToken({
         tokens,
         codec,
-        bearerText,
         clock,
         findClient: services.readClient,
         verifyAccessToken,

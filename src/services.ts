@@ -26,7 +26,7 @@ import { DEFAULT_PROVIDERS } from './domain/provider-keys/providers.ts';
 import type { Vault } from './domain/provider-keys/vault.ts';
 import { createManageResources, type ManageResources } from './domain/resources/manage-resources.ts';
 import type { ResourceServer } from './domain/resources/resource-server.ts';
-import { BUILT_IN_SCOPES, type ScopeDefinition, userScopes } from './domain/scopes/scope.ts';
+import { BUILT_IN_SCOPES, type ScopeDefinition, stillHeld, userScopes } from './domain/scopes/scope.ts';
 import { type KeySet, loadKeySet } from './domain/signing-keys/key-set.ts';
 import { createKeyRotation, type KeyRotation } from './domain/signing-keys/rotation.ts';
 import type { UsageRecorder } from './domain/usage/usage.ts';
@@ -150,12 +150,13 @@ export async function createServices({
     }
   });
 
-  /** A client that a user made ends with its owner. */
+  /** A client that a user made ends with its owner, and has no more than its owner has. */
   async function findLiveClient(id: string): Promise<Client | null> {
     const client = await stores.clients.find(id);
     if (!client || client.ownerId === null) return client;
     const owner = await stores.accounts.find(client.ownerId);
-    return owner && owner.disabledAt === null ? client : null;
+    if (!owner || owner.disabledAt !== null) return null;
+    return { ...client, scopes: stillHeld(client.scopes, owner.scopes, catalogue) };
   }
 
   const passwords = createPasswords(config.passwords);

@@ -64,9 +64,9 @@ class Gatehouse:
     issuer: Gatehouse's issuer, `https://auth.example.com`.
     resource: this API's identifier, exactly as registered in Gatehouse; tokens must be for it.
     audiences: others to accept. API keys and sign-ins (Gatehouse's JSON login) are for the whole product and need none.
-    mode: `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything else; it
-        asks nothing but the public keys, so a revoked token, or that of a disabled user, works until it expires. `auto`
-        reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
+    mode: `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything
+        else; it asks nothing but the public keys, so a revoked token, or that of a disabled user, works until it
+        expires. `auto` reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
     environment: credentials must be of this one (`live`); `auto` then asks about every one.
     scopes: every scope of this API, for its metadata document.
     """
@@ -105,7 +105,7 @@ class Gatehouse:
         self._keys = _KeySet(jwks_uri or f"{issuer}/oauth2/jwks", self._http)
 
     def install(self, app: FastAPI) -> None:
-        """Publishes the metadata (RFC 9728), answers for refused requests, and keeps X-Auth-* headers of callers out."""
+        """Publishes the metadata (RFC 9728), answers refused requests, keeps X-Auth-* headers of callers out."""
 
         async def metadata() -> Response:
             headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=3600"}
@@ -206,18 +206,18 @@ class Gatehouse:
         return None if "cnf" in claims else _principal_of(claims)
 
     async def _ask(self, request: Request, credential: str, proof: Optional[str], scopes: Sequence[str]) -> tuple:
-        address = request.client.host if request.client else None
+        # A socket for both kinds shows IPv4 as IPv6.
+        address = re.sub(r"^::ffff:(?=\d+\.)|%.*$", "", request.client.host) if request.client else None
         # A key may be allowed from some addresses only, and a proof is for one request: neither answer is another's.
         about = None if proof else hashlib.sha256(json.dumps([credential, scopes, address]).encode()).digest()
         known = self._answers.get(about)
         if known is not None and known[2] > time.monotonic():
             self._answers.move_to_end(about)
-            return known[0], known[1]
+            return json.loads(known[0]), known[1]
         question: dict = {"credential": credential, "required_scopes": list(scopes), "audience": self.audiences}
         headers = {}
         if address is not None:
-            # Believed when this API is among Gatehouse's GATEHOUSE_TRUSTED_PROXIES.
-            headers["x-forwarded-for"] = address
+            question["ip"] = address
         if self.environment is not None:
             question["environment"] = self.environment
         if proof is not None:
@@ -232,7 +232,7 @@ class Gatehouse:
         # From the moment of the question, so that it is never older than Gatehouse allows.
         until = asked_at + _max_age(reply)
         if about is not None and until > time.monotonic():
-            self._answers[about] = (principal, passed_on, until)
+            self._answers[about] = (reply.text, passed_on, until)
             self._answers.move_to_end(about)
             if len(self._answers) > CACHED_ANSWERS:
                 self._answers.popitem(last=False)

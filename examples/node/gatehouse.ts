@@ -14,9 +14,9 @@ export interface Options {
   /** Other audiences to accept. API keys and sign-ins (Gatehouse's JSON login) are for the whole product and need none. */
   audiences?: readonly string[];
   /**
-   * `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything else; it asks nothing
-   * but the public keys, so **a revoked token, or that of a disabled user, works until it expires**. `auto` (default) reads JWTs as
-   * `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
+   * `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything else; it asks
+   * nothing but the public keys, so **a revoked token, or that of a disabled user, works until it expires**. `auto` (default)
+   * reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
    */
   mode?: 'local' | 'remote' | 'auto';
   /** Credentials must be of this environment (`live`); `auto` then asks about every one. */
@@ -52,7 +52,7 @@ export interface Asked {
   request: IncomingMessage;
   /** Path and query as the client sent them. */
   target: string;
-  /** The client's address; Gatehouse believes it when this API is among its GATEHOUSE_TRUSTED_PROXIES. */
+  /** The client's, for keys that are allowed from some addresses only: the framework must know which proxies to trust. */
   address: string | undefined;
 }
 
@@ -195,8 +195,10 @@ export function createGatehouse({
 
   async function ask({ text, proof }: Credential, scopes: readonly string[], asked: Asked): Promise<Outcome> {
     const { method = 'GET' } = asked.request;
+    // A socket for both kinds shows IPv4 as IPv6.
+    const ip = asked.address?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
     // A key may be allowed from some addresses only, and a proof is for one request: neither answer is another's.
-    const about = proof === undefined ? digest([text, scopes, asked.address ?? null]) : null;
+    const about = proof === undefined ? digest([text, scopes, ip ?? null]) : null;
     const known = about === null ? undefined : answers.find(about);
     if (known) return known;
     const askedAt = performance.now();
@@ -206,7 +208,6 @@ export function createGatehouse({
       signal: AbortSignal.timeout(timeoutMs),
       headers: {
         'content-type': 'application/json',
-        ...(asked.address === undefined ? {} : { 'x-forwarded-for': asked.address }),
         ...(proof === undefined ? {} : { dpop: proof }),
       },
       body: JSON.stringify({
@@ -214,6 +215,7 @@ export function createGatehouse({
         required_scopes: scopes,
         audience: audiences,
         ...(environment === undefined ? {} : { environment }),
+        ...(ip === undefined ? {} : { ip }),
         ...(proof === undefined ? {} : { method, url: origin + asked.target }),
       }),
     });
@@ -224,7 +226,10 @@ export function createGatehouse({
       if (value !== null) headers[name] = value;
     }
     if (response.status !== 200) throw refusedBy(response, body, headers, scopes);
-    const outcome: Outcome = { kind: 'admitted', principal: JSON.parse(body) as Principal, headers };
+    const principal = JSON.parse(body) as Principal;
+    // Many requests may get this one.
+    Object.freeze(principal.scopes);
+    const outcome: Outcome = { kind: 'admitted', principal: Object.freeze(principal), headers };
     // From the moment of the question, so that it is never older than Gatehouse allows.
     if (about !== null) answers.keep(about, outcome, askedAt + maxAgeMs(response));
     return outcome;

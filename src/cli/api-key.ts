@@ -164,6 +164,7 @@ const operatorFor = (owner: string): KeyActor => ({
   id: 'operator',
   scopes: null,
   environment: null,
+  keyId: null,
   ip: null,
   requestId: null,
 });

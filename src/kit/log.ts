@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { systemClock } from './clock.ts';
 
 export type Log = Logger;
 
@@ -62,8 +63,9 @@ function withoutCredentials(text: string): string {
     .replaceAll(/(insert into|update|select|delete from)\s[^\n]* - /gi, '$1 … - ');
 }
 
-/** How long a line may wait for others to be written with it, in milliseconds. */
+/** How long a line may wait for others to be written with it, in milliseconds, and how many characters are written at once. */
 const FLUSH_MS = 100;
+const FLUSH_LENGTH = 8192;
 
 /** JSON lines on standard output, written many at a time: a system call for each would cost more than most requests. */
 export function createLog({ level, destination }: { level: string; destination?: DestinationStream }): Log {
@@ -71,7 +73,7 @@ export function createLog({ level, destination }: { level: string; destination?:
     {
       level,
       base: {},
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: createTimestamp(),
       formatters: { level: (label) => ({ level: label }), log: (fields) => redacted(fields) },
       serializers: { err: describeError },
     },
@@ -79,15 +81,44 @@ export function createLog({ level, destination }: { level: string; destination?:
   );
 }
 
+/** In a millisecond many lines are written. */
+function createTimestamp(): () => string {
+  let atMs = 0;
+  let text = '';
+  return () => {
+    const nowMs = systemClock.nowMs();
+    if (nowMs !== atMs) {
+      atMs = nowMs;
+      text = `,"time":"${new Date(nowMs).toISOString()}"`;
+    }
+    return text;
+  };
+}
+
 function standardOutput(): DestinationStream {
-  const output = pino.destination({ fd: 1, sync: false, minLength: 4096 });
-  setInterval(() => output.flush(), FLUSH_MS).unref();
+  const output = pino.destination({ fd: 1, sync: false });
+  // Lines are collected here: the stream would measure all that it holds anew with each of them.
+  let lines: string[] = [];
+  let length = 0;
+  function hand(): void {
+    if (length > 0) output.write(lines.join(''));
+    lines = [];
+    length = 0;
+  }
+  setInterval(hand, FLUSH_MS).unref();
   process.on('exit', () => {
     try {
+      hand();
       output.flushSync();
     } catch {
       // Not open yet, or its reader is gone: there is nowhere left to say so.
     }
   });
-  return output;
+  return {
+    write(line) {
+      lines.push(line);
+      length += line.length;
+      if (length >= FLUSH_LENGTH) hand();
+    },
+  };
 }

@@ -130,6 +130,21 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
       expect(await keys.ownsNamespace(owner.id, environment, newId('ns'))).to.equal(false);
     });
 
+    it('counts the live keys of an owner, and says when each was last used', async () => {
+      const another = accountOf();
+      await parts.accounts.insert(another);
+      const used = keyOf({ ownerId: another.id, lastUsedAt: T + 5 });
+      const others = [
+        keyOf({ ownerId: another.id, revokedAt: T }),
+        keyOf({ ownerId: another.id, expiresAt: T }),
+        keyOf({ ownerId: another.id, expiresAt: T + 2 }),
+      ];
+      for (const key of [used, ...others]) await keys.insert(key);
+      expect(await keys.countLive(another.id, T + 1)).to.equal(2);
+      expect([...(await keys.lastUses(another.id))]).to.deep.equal([[used.id, T + 5]]);
+      expect((await keys.lastUses(newId('acc'))).size).to.equal(0);
+    });
+
     it('updates everything but what never changes and the use counters', async () => {
       const { rotatedAt } = full();
       const before = keyOf({ rotatedAt, lastUsedAt: 1, previousUses: 2, previousUsedAt: 3, warnedDays: 4 });

@@ -26,6 +26,8 @@ export interface ApiKeyStore {
   }): Promise<ApiKey[]>;
   /** Whether the owner has a key of this environment, revoked or not, with this namespace. */
   ownsNamespace(ownerId: string, environment: string, namespace: string): Promise<boolean>;
+  /** Keys of the owner that are neither revoked nor expired. */
+  countLive(ownerId: string, nowMs: number): Promise<number>;
   /** When each of the owner's keys was last used, by id; those never used are not in it. */
   lastUses(ownerId: string): Promise<ReadonlyMap<string, number>>;
   /**

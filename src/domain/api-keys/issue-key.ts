@@ -12,6 +12,8 @@ import { stagePassed } from './warn-expiring.ts';
 
 /** Two of 71 random bits that are equal are not met; a store that says so twice has another fault. */
 const ATTEMPTS = 3;
+/** Live keys of one account; every key has limits, counts and memory of its own. */
+export const MOST_KEYS = 1000;
 
 export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
   const { apiKeys, begin, format, digests, keyScopes, clock, announce } = parts;
@@ -29,7 +31,11 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
 
     const owner = await enabledOwner(parts, actor.ownerId);
     const nowMs = clock.nowMs();
-    const wanted = await checked(input, owner, actor, nowMs);
+    const maker = actor.keyId === null ? null : (await findFor(parts, actor.keyId, null)).key;
+    const wanted = boundAs(maker, await checked(input, owner, actor, nowMs), input);
+    if ((await apiKeys.countLive(owner.id, nowMs)) >= MOST_KEYS) {
+      throw new AppError('conflict', { public: `There are ${MOST_KEYS} live API keys already; revoke some first.` });
+    }
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const minted = format.mint(wanted.environment);
       const key = newKey({ ...wanted, ownerId: owner.id, createdBy: actor.id, nowMs }, minted);
@@ -148,5 +154,36 @@ export function newKey(
     previousUsedAt: null,
     warnedDays: wanted.expiresAt === null ? null : stagePassed(wanted.expiresAt - nowMs),
     version: 1,
+  };
+}
+
+type Bounds = Pick<ApiKey, 'expiresAt' | 'allowedAddresses' | 'limit'>;
+
+/**
+ * A key hands on no more time, addresses or requests than it has; what is not asked for is as its own. Otherwise whoever steals a
+ * bounded key makes an unbounded one of it.
+ */
+function boundAs<Wanted extends Bounds>(maker: ApiKey | null, wanted: Wanted, input: NewApiKey): Wanted {
+  if (!maker) return wanted;
+  const { expiresAt, allowedAddresses, limit } = maker;
+  const asksForEnd = input.expiresAt !== undefined || input.expiresInDays !== undefined;
+  const isLater = expiresAt !== null && (wanted.expiresAt === null || wanted.expiresAt > expiresAt);
+  const isWider =
+    allowedAddresses.length > 0 && wanted.allowedAddresses.some((each) => !allowedAddresses.includes(each));
+  const perSecond = ({ quota, windowSeconds }: NonNullable<ApiKey['limit']>): number => quota / windowSeconds;
+  const isMore = limit !== null && wanted.limit !== null && perSecond(wanted.limit) > perSecond(limit);
+  const problem = 'is beyond that of the key that asks';
+  requireValid([
+    ...(isLater && asksForEnd
+      ? [{ field: input.expiresAt === undefined ? 'expires_in_days' : 'expires_at', problem }]
+      : []),
+    ...(isWider ? [{ field: 'allowed_addresses', problem }] : []),
+    ...(isMore ? [{ field: 'limit', problem }] : []),
+  ]);
+  return {
+    ...wanted,
+    expiresAt: isLater ? expiresAt : wanted.expiresAt,
+    allowedAddresses: wanted.allowedAddresses.length > 0 ? wanted.allowedAddresses : allowedAddresses,
+    limit: wanted.limit ?? limit,
   };
 }

@@ -8,8 +8,10 @@ export interface KeyActor {
   id: string;
   /** What the actor may hand on, already expanded; null for an operator: whatever the owner may have. */
   scopes: readonly string[] | null;
-  /** Set for an API key: it manages keys of its own environment only. */
+  /** The only environment it may touch; null for any. */
   environment: string | null;
+  /** Set for an API key: what it makes is bound as it is. */
+  keyId: string | null;
   ip: string | null;
   requestId: string | null;
 }

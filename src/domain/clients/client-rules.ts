@@ -1,5 +1,5 @@
 import { LOGIN_CLIENT_ID } from '../login/login-session.ts';
-import { type Client, GRANT_TYPES, isClientId, isPublicClient, TOKEN_BINDINGS } from './client.ts';
+import { type Client, GRANT_TYPES, isClientId, isPublicClient, type PublicJwk, TOKEN_BINDINGS } from './client.ts';
 
 /** OpenID Connect scopes and what they mean to the person who is asked. */
 export const OPENID_SCOPES: Readonly<Record<string, string>> = {
@@ -91,15 +91,37 @@ const prefixed = (field: string, problem: string | null): string[] => (problem ?
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth'];
 
+const MAX_KEYS = 5;
+const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+/** Bytes of a coordinate, by curve. */
+const CURVES: Readonly<Record<string, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66, Ed25519: 32 };
+/** RSA in bytes: verifying takes longer the larger the key is, and whoever registers it is not who pays. */
+const RSA_BYTES = { least: 256, most: 512, exponent: 4 };
+
+/** Why nobody could verify with this key, or only at great cost; null for a good one. */
+function publicKeyProblem({ kty, alg, crv, x, y, n, e }: PublicJwk): string | null {
+  const bytes = (member: unknown): number => (typeof member === 'string' ? Buffer.from(member, 'base64url').length : 0);
+  if (alg !== undefined && !ALGORITHMS.includes(String(alg))) return `the algorithm ${String(alg)} is not supported`;
+  if (kty === 'RSA') {
+    if (bytes(n) < RSA_BYTES.least || bytes(n) > RSA_BYTES.most) return 'RSA keys need 2048 to 4096 bits';
+    return bytes(e) < 1 || bytes(e) > RSA_BYTES.exponent ? 'an RSA key needs a small exponent, as 65537' : null;
+  }
+  if (kty !== 'EC' && kty !== 'OKP') return `key type ${String(kty)} is not supported`;
+  const length = CURVES[String(crv)];
+  if (length === undefined || (kty === 'OKP') !== (crv === 'Ed25519'))
+    return `the curve ${String(crv)} is not supported`;
+  if (bytes(x) !== length || (kty === 'EC' && bytes(y) !== length)) return 'the coordinates do not fit the curve';
+  return null;
+}
+
 function jwksProblems(client: Client): string[] {
   const problems: string[] = [];
+  if (client.jwks.length > MAX_KEYS) problems.push(`jwks: register at most ${MAX_KEYS} keys`);
   if (client.jwks.length === 0) problems.push('jwks: private_key_jwt needs at least one public key');
   if (client.secrets.length > 0) problems.push('secrets: private_key_jwt uses keys, not secrets');
   for (const jwk of client.jwks) {
     if (PRIVATE_MEMBERS.some((member) => member in jwk)) problems.push('jwks: register the public key only');
-    if (!['RSA', 'EC', 'OKP'].includes(jwk.kty)) problems.push(`jwks: key type ${String(jwk.kty)} is not supported`);
-    if (jwk.kty === 'RSA' && Buffer.from(String(jwk.n ?? ''), 'base64url').length < 256)
-      problems.push('jwks: RSA keys need at least 2048 bits');
+    problems.push(...prefixed('jwks', publicKeyProblem(jwk)));
   }
   return problems;
 }

@@ -25,9 +25,9 @@ export function createCredentialResolver({
 }): CredentialResolver {
   return {
     resolve({ text, from }, caller) {
-      if (from === 'session-cookie') return tokens.resolve(text, 'session');
-      if (from === 'login-cookie') return tokens.resolve(text, 'login');
-      return looksLikeToken(text) ? tokens.resolve(text, 'token') : apiKeys.resolve(text, caller);
+      if (from === 'session-cookie') return tokens.resolve(text, 'session', caller);
+      if (from === 'login-cookie') return tokens.resolve(text, 'login', caller);
+      return looksLikeToken(text) ? tokens.resolve(text, 'token', caller) : apiKeys.resolve(text, caller);
     },
     forget(tag) {
       apiKeys.forget(tag);

@@ -6,7 +6,9 @@ import { LOGIN_CLIENT_ID } from '../login/login-session.ts';
 import type { BearerText } from '../tokens/bearer-text.ts';
 import type { VerifyJwt } from './access-token-verifier.ts';
 import type { CredentialTag } from './announce.ts';
+import type { Caller } from './api-key-resolver.ts';
 import type { CredentialMethod, Principal, RefusalReason, Resolution } from './principal.ts';
+import { createUnknownLookups } from './unknown-lookups.ts';
 
 /** An OAuth access token that nothing has ended yet, as the token endpoint's side of the house finds it. */
 export interface FoundAccessToken {
@@ -36,13 +38,16 @@ export type TokenResolverKind = 'token' | 'login' | 'session';
 
 export interface TokenResolver {
   /** `login`: nothing but an access token of the JSON login, whose cookie it came in. */
-  resolve(text: string, kind: TokenResolverKind): Promise<Resolution>;
+  resolve(text: string, kind: TokenResolverKind, caller: Caller): Promise<Resolution>;
   forget(tag: CredentialTag): void;
 }
 
+const UNTAGGED_PER_SECOND = 50;
+const UNTAGGED_PER_CALLER = 20;
 /** Milliseconds. */
 const DOUBTFUL_MS = 1000;
 
+const OPAQUE = /^gat_[A-Za-z0-9_-]{43}$/;
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 type Found = { principal: Principal; tags: readonly string[] } | { refused: RefusalReason; method: CredentialMethod };
@@ -75,6 +80,7 @@ export function createTokenResolver({
   cacheMs: number;
   clock: Clock;
 }): TokenResolver {
+  const lookups = createUnknownLookups({ perSecond: UNTAGGED_PER_SECOND, perCaller: UNTAGGED_PER_CALLER, clock });
   // By digest: the memory of the process is no place for bearer values either.
   const cache = createTaggedCache<Found>({
     max: 100_000,
@@ -130,7 +136,10 @@ export function createTokenResolver({
 
   async function readAccessToken(text: string): Promise<Found> {
     const token = await findAccessToken(text);
-    if (!token) return { refused: 'ended', method: 'access_token' };
+    return token ? foundToken(token) : { refused: 'ended', method: 'access_token' };
+  }
+
+  async function foundToken(token: FoundAccessToken): Promise<Found> {
     const isUser = token.subject !== token.clientId;
     // A client that a user made for a machine can do no more than its maker.
     const ownerId = isUser ? token.subject : await findClientOwner(token.clientId);
@@ -184,16 +193,23 @@ export function createTokenResolver({
     };
   }
 
-  async function read(text: string, kind: 'token' | 'session'): Promise<Found> {
+  /** From before texts were tagged. Anyone can make one up, so no more than a few are looked for. */
+  async function readUntagged(text: string, addressGroup: string): Promise<Found> {
+    const token = await lookups.run(sha256(text), addressGroup, () => findAccessToken(text));
+    return token ? foundToken(token) : { refused: 'ended', method: 'access_token' };
+  }
+
+  async function read(text: string, kind: 'token' | 'session', caller: Caller): Promise<Found> {
     if (kind === 'session') return readSession(text);
     if (bearerText.isOurs(text)) return readAccessToken(text);
+    if (OPAQUE.test(text)) return readUntagged(text, caller.addressGroup);
     return text.length <= 8192 && JWT.test(text) ? readJwt(text) : { refused: 'malformed', method: 'access_token' };
   }
 
   return {
-    async resolve(text, kind) {
+    async resolve(text, kind, caller) {
       const source = kind === 'session' ? 'session' : 'token';
-      const entry = await cache.find(sha256(`${source}\0${text}`), () => read(text, source));
+      const entry = await cache.find(sha256(`${source}\0${text}`), () => read(text, source, caller));
       if (!entry) return refused('unknown', 'access_token');
       const { value: found, readAtMs } = entry;
       if ('refused' in found) return refused(found.refused, found.method);

@@ -63,6 +63,7 @@ export const clientAnswer = (client: Client) => ({
   client_id: client.id,
   name: client.name,
   token_endpoint_auth_method: client.authMethod,
+  token_binding: client.tokenBinding,
   scopes: [...client.scopes],
   created_at: time(client.createdAt),
 });

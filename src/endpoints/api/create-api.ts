@@ -13,7 +13,7 @@ import type { Exposed } from './exposed.ts';
 import type { Guard } from './guard.ts';
 import { judgedRequest } from './judged-request.ts';
 import type { LimitByCaller } from './limit-by-caller.ts';
-import { type Access, OPERATIONS, type OperationName } from './operations.ts';
+import { OPERATIONS, type Operation, type OperationName } from './operations.ts';
 import type { createReadPresented } from './presented.ts';
 import { inTheirNames, parseInput, readRequest } from './read-input.ts';
 import { createRouteTable, type MatchedRoute, type TableRoute } from './route-table.ts';
@@ -62,7 +62,7 @@ export function createApi({
     if (ctx.querystring !== '') await exposed.refuseInUrl(ctx, ctx.querystring);
     const presented = readPresented(ctx);
     const { principal, refusal } =
-      operation.access === 'anyone' ? NOBODY : await admit(ctx, operation.access, presented, dialect);
+      operation.access === 'anyone' ? NOBODY : await admit(ctx, operation, presented, dialect);
     if (principal) noticeOldSecret(ctx, principal);
     if ('limit' in operation) {
       const rule = { name: route.operation.toLowerCase(), ...operation.limit };
@@ -107,7 +107,7 @@ export function createApi({
 
   async function admit(
     ctx: Context,
-    access: Exclude<Access, 'anyone'>,
+    { access, unlimited = false }: Pick<Operation, 'access' | 'unlimited'>,
     presented: Call['presented'],
     dialect: Dialect,
   ): Promise<Pick<Call, 'principal' | 'refusal'>> {
@@ -116,11 +116,13 @@ export function createApi({
       return NOBODY;
     }
     if (access === 'known' && !presented.credential) return NOBODY;
+    if (presented.withheldCookie) throw new AppError('cross_site_request');
     const admission = guard(
       presented.credential,
       {
         audiences: [audience],
-        scopes: (who) => (access === 'manage' && !isSignIn(who) && manageScope ? [manageScope] : []),
+        scopes: (who) => (access.startsWith('manage') && !isSignIn(who) && manageScope ? [manageScope] : []),
+        unlimited,
       },
       {
         facts: factsOf(ctx),
@@ -140,6 +142,12 @@ export function createApi({
     if (principal.subjectType !== 'user') {
       throw new AppError('insufficient_scope', {
         public: 'A client has no account here; use the credential of a user.',
+      });
+    }
+    if (access === 'manage-keys' && principal.method === 'access_token') {
+      // It would outlive the app's consent, and the app.
+      throw new AppError('insufficient_scope', {
+        public: 'An app does not make keys; use a key of your own or sign in.',
       });
     }
     if (access === 'sign-in' && !isSignIn(principal)) {

@@ -1,10 +1,9 @@
 import type { Context } from 'koa';
 import type { KeyFormat } from '../../domain/api-keys/key-format.ts';
-import type { RecordAudit } from '../../domain/audit/audit.ts';
 import { looksLikeToken } from '../../domain/credentials/resolve.ts';
 import { factsOf } from '../../http/request-context.ts';
-import { createExpiringSet } from '../../kit/cache.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { NoteRefusal } from './note-refusals.ts';
 
 /** Refuses credentials in URLs, which end up in logs and histories (security requirement AK03), and records the exposure. */
 export interface Exposed {
@@ -25,8 +24,7 @@ const NAMES = new Set([
   'provider_key',
 ]);
 
-export function createExposed({ format, audit }: { format: KeyFormat; audit: RecordAudit }): Exposed {
-  const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
+export function createExposed({ format, noteRefusal }: { format: KeyFormat; noteRefusal: NoteRefusal }): Exposed {
   return {
     async refuseInUrl(ctx, query) {
       if (query === '') return;
@@ -35,13 +33,8 @@ export function createExposed({ format, audit }: { format: KeyFormat; audit: Rec
           format.looksLikeKey(value) || looksLikeToken(value) || (NAMES.has(name.toLowerCase()) && value.length >= 8),
       );
       if (!found) return;
-      const keyId = format.parse(found[1])?.id;
-      const { ip, requestId, addressGroup } = factsOf(ctx);
-      const event = keyId ?? addressGroup;
-      if (!audited.has(event)) {
-        audited.add(event);
-        await audit('credential.exposed', { ip, requestId, details: keyId === undefined ? {} : { keyId } });
-      }
+      const keyId = format.parse(found[1])?.id ?? null;
+      await noteRefusal('credential.exposed', factsOf(ctx), { keyId }, {});
       throw new AppError('invalid_request', {
         public: 'A credential stood in the URL, where it ends up in logs. Send it in a header, and replace it.',
       });

@@ -34,6 +34,7 @@ export function createForwardAuth({
   guard,
   readPresented,
   exposed,
+  audience,
   requireResourceServer,
   providerAuthorization,
   thumbprintOf,
@@ -43,6 +44,8 @@ export function createForwardAuth({
   guard: Guard;
   readPresented: ReturnType<typeof createReadPresented>;
   exposed: Exposed;
+  /** Of our own API: what tokens must be for when the proxy names nothing. */
+  audience: string;
   /** Throws unless the proxy may have provider keys. */
   requireResourceServer: (ctx: Context) => Promise<void>;
   providerAuthorization: ProviderAuthorization;
@@ -54,7 +57,7 @@ export function createForwardAuth({
 
   async function answer(ctx: Context): Promise<void> {
     ctx.res.setHeader('Cache-Control', 'no-store');
-    const { requirements, provider, original } = readQuestion(ctx);
+    const { requirements, provider, original } = readQuestion(ctx, audience);
     if (original.query !== '') await exposed.refuseInUrl(ctx, original.query);
     // What a stranger says of the method of a request cannot open the way for a cookie.
     const presented = readPresented(ctx, factsOf(ctx).byProxy ? original.method : 'UNKNOWN');

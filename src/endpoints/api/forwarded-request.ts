@@ -29,7 +29,7 @@ const REPEATABLE = ['scope', 'audience'];
  * Reads the question. Its requirements stand where the operator put them and the caller cannot reach: in the query of
  * `/forward-auth`, or, for Envoy, which appends the caller's own path and query, in the header X-Gatehouse-Require.
  */
-export function readQuestion(ctx: Context): Question {
+export function readQuestion(ctx: Context, ownAudience: string): Question {
   const { byProxy } = factsOf(ctx);
   const required = ctx.get('x-gatehouse-require');
   if (ctx.path === FORWARD_AUTH) {
@@ -37,7 +37,7 @@ export function readQuestion(ctx: Context): Question {
     const query = new URLSearchParams(ctx.querystring);
     const forNginx = isForNginx(query);
     return {
-      ...readRequirements(query),
+      ...readRequirements(query, ownAudience),
       forNginx,
       original: byProxy ? originalByHeaders(ctx, forNginx) : asItCame(ctx),
     };
@@ -45,7 +45,7 @@ export function readQuestion(ctx: Context): Question {
   if (!byProxy) throw new AppError('not_found');
   const target = ctx.path.slice(FORWARD_AUTH.length) + ctx.search;
   return {
-    ...readRequirements(new URLSearchParams(required)),
+    ...readRequirements(new URLSearchParams(required), ownAudience),
     forNginx: false,
     original: { method: ctx.method, ...urlOf(ctx, target, ctx.req.headers.host ?? ctx.host) },
   };
@@ -55,7 +55,8 @@ export const isForNginx = (query: URLSearchParams): boolean => query.get('mode')
 
 const invalid = (text: string): AppError => new AppError('invalid_request', { public: `forward-auth: ${text}` });
 
-function readRequirements(query: URLSearchParams): Pick<Question, 'requirements' | 'provider'> {
+/** A token that was given for another API is no reason to let anybody into this one, unless the operator says so (`*`). */
+function readRequirements(query: URLSearchParams, ownAudience: string): Pick<Question, 'requirements' | 'provider'> {
   for (const name of new Set(query.keys())) {
     if (!NAMES.includes(name)) throw invalid(`knows ${NAMES.join(', ')}`);
     if (!REPEATABLE.includes(name) && query.getAll(name).length > 1) throw invalid(`${name} must not be repeated`);
@@ -69,7 +70,7 @@ function readRequirements(query: URLSearchParams): Pick<Question, 'requirements'
   return {
     requirements: {
       scopes,
-      ...(audiences.length > 0 ? { audiences } : {}),
+      ...(audiences.includes('*') ? {} : { audiences: audiences.length > 0 ? audiences : [ownAudience] }),
       ...(environment === null ? {} : { environment }),
     },
     provider: query.get('provider'),
@@ -84,7 +85,8 @@ function originalByHeaders(ctx: Context, forNginx: boolean): Original {
   const family = forNginx ? 'x-original' : 'x-forwarded';
   const target = ctx.get(`${family}-uri`) || ctx.originalUrl;
   const host = ctx.get(`${family}-host`).split(',').at(-1)?.trim() || ctx.host;
-  return { method: ctx.get(`${family}-method`) || ctx.method, ...urlOf(ctx, target, host) };
+  // nginx asks with GET whatever the request was: what is not said is not known.
+  return { method: ctx.get(`${family}-method`) || 'UNKNOWN', ...urlOf(ctx, target, host) };
 }
 
 const asItCame = (ctx: Context): Original => ({

@@ -1,4 +1,3 @@
-import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { PresentedCredential } from '../../domain/credentials/presented.ts';
 import type { Principal, Resolution } from '../../domain/credentials/principal.ts';
 import { type CredentialResolver, looksLikeToken } from '../../domain/credentials/resolve.ts';
@@ -6,9 +5,9 @@ import { type LimitDecision, type LimitSubject, type RateLimits, UNLIMITED } fro
 import { expandScopes, type ScopeDefinition } from '../../domain/scopes/scope.ts';
 import type { UsageRecorder } from '../../domain/usage/usage.ts';
 import type { RequestFacts } from '../../http/request-context.ts';
-import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { NoteRefusal } from './note-refusals.ts';
 
 /** What the caller of a resource must be and may do. */
 export interface Requirements {
@@ -17,6 +16,8 @@ export interface Requirements {
   /** Any of them. */
   audiences?: readonly string[];
   environment?: string;
+  /** Let in whatever the limits say, which count all the same: nobody may keep an owner from taking rights away. */
+  unlimited?: boolean;
 }
 
 /** The request that is judged, for credentials that are bound to a key of their holder. */
@@ -39,7 +40,13 @@ export interface Admitted {
 export type Guard = (
   presented: PresentedCredential | null,
   requirements: Requirements,
-  request: { facts: RequestFacts; judged: JudgedRequest; onLimits?: (decision: LimitDecision) => void },
+  request: {
+    facts: RequestFacts;
+    judged: JudgedRequest;
+    /** Where the judged request came from, when that is told; for what is good from some addresses only. */
+    ip?: string;
+    onLimits?: (decision: LimitDecision) => void;
+  },
 ) => Promise<Admitted>;
 
 /** Why a bound credential was sent by somebody who is not its holder; null when it was not. */
@@ -54,7 +61,8 @@ export function createGuard({
   checkBinding,
   rateLimits,
   usage,
-  audit,
+  noteRefusal,
+  isApiKey,
   catalogue,
   usualEnvironment,
   revocationBoundMs,
@@ -65,7 +73,9 @@ export function createGuard({
   checkBinding: CheckBinding;
   rateLimits: RateLimits;
   usage: UsageRecorder;
-  audit: RecordAudit;
+  noteRefusal: NoteRefusal;
+  /** By its looks, to word a refusal. */
+  isApiKey: (text: string) => boolean;
   catalogue: readonly ScopeDefinition[];
   /** Of credentials that name none: tokens and sessions. */
   usualEnvironment: string;
@@ -74,8 +84,6 @@ export function createGuard({
   realm: string;
   clock: Clock;
 }): Guard {
-  // A refusal repeated within a minute is one event in the audit trail: strangers must not be able to fill it.
-  const audited = createExpiringSet({ max: 10_000, ttlMs: 60_000 });
   const challenge = (
     { audiences: [audience = realm] = [] }: Requirements,
     parts: Record<string, string>,
@@ -85,22 +93,13 @@ export function createGuard({
       .join(', ')}`,
   });
 
-  async function note(reason: string, facts: RequestFacts, known: Partial<Principal> & { ownerId?: string | null }) {
-    const event = `${reason}\0${known.keyId ?? facts.addressGroup}`;
-    if (audited.has(event)) return;
-    audited.add(event);
-    await audit('credential.refused', {
-      accountId: known.ownerId ?? null,
-      clientId: known.clientId ?? null,
-      ip: facts.ip,
-      requestId: facts.requestId,
-      details: {
-        reason,
-        ...(known.method ? { method: known.method } : {}),
-        ...(known.keyId ? { keyId: known.keyId } : {}),
-      },
-    });
-  }
+  const note = (reason: string, facts: RequestFacts, known: Partial<Principal> & { ownerId?: string | null }) =>
+    noteRefusal(
+      'credential.refused',
+      facts,
+      { keyId: known.keyId ?? null, accountId: known.ownerId ?? null, clientId: known.clientId ?? null },
+      { reason, ...(known.method ? { method: known.method } : {}) },
+    );
 
   /** One answer for everything that is wrong with a credential; only a token that was ours and is over says so. */
   async function refuse(
@@ -114,7 +113,9 @@ export function createGuard({
   }
 
   function unauthenticated(presented: PresentedCredential, requirements: Requirements, expired = false): AppError {
-    const isToken = presented.from.endsWith('cookie') || looksLikeToken(presented.text);
+    const { from, text } = presented;
+    const stoodForToken = from.endsWith('cookie') || from === 'dpop' || (from === 'bearer' && !isApiKey(text));
+    const isToken = stoodForToken || looksLikeToken(text);
     return new AppError(expired ? 'token_expired' : 'unauthenticated', {
       ...(expired ? {} : { public: 'The credential is not valid.' }),
       headers: challenge(requirements, { error: 'invalid_token' }),
@@ -122,14 +123,14 @@ export function createGuard({
     });
   }
 
-  return async (presented, requirements, { facts, judged, onLimits }) => {
+  return async (presented, requirements, { facts, judged, ip = facts.ip, onLimits }) => {
     if (!presented) {
       throw new AppError('unauthenticated', {
         public: 'No credential was sent.',
         headers: challenge(requirements, {}),
       });
     }
-    const resolution = await resolver.resolve(presented, facts);
+    const resolution = await resolver.resolve(presented, { ip, addressGroup: facts.addressGroup });
     if (resolution.kind === 'refused') throw await refuse(resolution, presented, requirements, facts);
     const { principal } = resolution;
     const ownerId = principal.subjectType === 'user' ? principal.subject : null;
@@ -168,7 +169,7 @@ export function createGuard({
     const isLimited = rateLimits.applies(subject);
     const limits = isLimited ? await rateLimits.take(subject) : UNLIMITED;
     onLimits?.(limits);
-    if (!limits.allowed) {
+    if (!limits.allowed && !requirements.unlimited) {
       count(principal, 'refused');
       throw new AppError('rate_limit_exceeded', {
         public: 'Too many requests with this credential.',
@@ -216,8 +217,8 @@ export function createGuard({
 }
 
 /**
- * API keys and sign-ins are for the whole product. An access token was given to an app for one audience; without one it is for
- * userinfo alone: an app that was let see who somebody is was not let do anything else.
+ * API keys and sign-ins by the user are for the whole product. An access token was given to an app for one audience; without one it
+ * is for userinfo alone: an app that was let see who somebody is was not let do anything else.
  */
 export const isMeantFor = ({ method, audience }: Principal, wanted: readonly string[]): boolean =>
   method !== 'access_token' || (audience !== null && wanted.includes(audience));

@@ -19,6 +19,7 @@ const BY_ACCESS: Readonly<Record<Access, readonly ErrorCodeName[]>> = {
   known: ['invalid_request'],
   user: OF_A_USER,
   manage: OF_A_USER,
+  'manage-keys': OF_A_USER,
   'sign-in': OF_A_USER,
   'resource-server': ['invalid_request', 'invalid_client', 'insufficient_scope'],
 };

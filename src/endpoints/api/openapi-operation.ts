@@ -201,7 +201,7 @@ function queryParameter(name: string, schema: JsonSchema, required: boolean): Op
 
 function successHeaders({ operation: name, fixed }: DialectRoute, legacy: boolean): Record<string, Reference> {
   const header = (of: string): Record<string, Reference> => ({ [of]: { $ref: `#/components/headers/${of}` } });
-  const limited = ['user', 'manage', 'sign-in'].includes(OPERATIONS[name].access) || name === 'verify';
+  const limited = ['user', 'manage', 'manage-keys', 'sign-in'].includes(OPERATIONS[name].access) || name === 'verify';
   const limits = ['RateLimit-Policy', 'RateLimit', ...(legacy ? LEGACY_RATE_LIMIT_HEADERS : [])];
   return {
     ...(limited ? Object.assign({}, ...limits.map(header)) : {}),

@@ -78,6 +78,7 @@ export function createSecurity({
         case 'user':
           return users;
         case 'manage':
+        case 'manage-keys':
           return [...needing([manageScope]), { cookie: [] }];
         case 'sign-in':
           return signIn.filter((requirement) => Object.keys(requirement).length > 0);
@@ -100,6 +101,8 @@ export function accessText(operation: OperationName, access: Access, manageScope
       return 'A user, by API key, access token or sign-in.';
     case 'manage':
       return `A key or token with the scope \`${manageScope}\`, or a sign-in by the user.`;
+    case 'manage-keys':
+      return `A key with the scope \`${manageScope}\`, or a sign-in by the user. Tokens of apps may not.`;
     case 'sign-in':
       return 'A sign-in by the user. Keys, and tokens of apps, may not.';
     case 'resource-server':

@@ -5,10 +5,13 @@ import { z } from 'zod';
  * made from it, in which a schema with an `id` has that name. Times are RFC 3339 in UTC.
  */
 
-/** Who may: anyone, anyone (and known when a good credential came along), any user credential, one that may manage the account, a sign-in by the user, or a trusted resource server. */
-export type Access = 'anyone' | 'known' | 'user' | 'manage' | 'sign-in' | 'resource-server';
+/**
+ * Who may: anyone, anyone (and known when a good credential came along), any user credential, one that may manage the account, the
+ * same but not an app's token, a sign-in by the user, or a trusted resource server.
+ */
+export type Access = 'anyone' | 'known' | 'user' | 'manage' | 'manage-keys' | 'sign-in' | 'resource-server';
 
-interface Operation {
+export interface Operation {
   summary: string;
   description?: string;
   tag: 'Authentication' | 'Verification' | 'API keys' | 'Provider keys' | 'Usage' | 'Clients';
@@ -18,6 +21,8 @@ interface Operation {
   status: number;
   /** On top of the limits of the credential: by account, or by address where there is none. */
   limit?: { quota: number; windowSeconds: number };
+  /** It only takes rights away, so no limit of the credential refuses it. */
+  unlimited?: boolean;
   /** May be repeated safely under an Idempotency-Key. */
   idempotent?: boolean;
 }
@@ -122,6 +127,7 @@ const Client = z
     client_id: id,
     name: z.string(),
     token_endpoint_auth_method: z.string(),
+    token_binding: z.enum(['dpop', 'mtls']).nullable(),
     scopes,
     created_at: time,
   })
@@ -194,6 +200,7 @@ export const OPERATIONS = {
     description: 'Ends the session of the access token, cookie or refresh token that is sent.',
     tag: 'Authentication',
     access: 'known',
+    unlimited: true,
     input: z.strictObject({ refresh_token: text(128).optional() }),
     output: z.null(),
     status: 204,
@@ -203,7 +210,10 @@ export const OPERATIONS = {
     tag: 'Authentication',
     access: 'user',
     input: nothing,
-    output: Account.extend({ scopes }).meta({ id: 'AccountWithScopes' }),
+    output: Account.extend({
+      email: z.string().nullable().describe('Null for the token of an app: it asks for that by OpenID Connect.'),
+      scopes,
+    }).meta({ id: 'AccountWithScopes' }),
     status: 200,
   },
   changePassword: {
@@ -211,6 +221,7 @@ export const OPERATIONS = {
     description: 'Signs the account out everywhere, here too.',
     tag: 'Authentication',
     access: 'sign-in',
+    unlimited: true,
     input: z.strictObject({ current_password: text(1024), new_password: text(1024) }),
     output: z.null(),
     status: 204,
@@ -219,6 +230,7 @@ export const OPERATIONS = {
     summary: 'List sign-ins',
     tag: 'Authentication',
     access: 'sign-in',
+    unlimited: true,
     input: nothing,
     output: z.object({
       data: z.array(Session),
@@ -229,6 +241,7 @@ export const OPERATIONS = {
     summary: 'End a sign-in',
     tag: 'Authentication',
     access: 'sign-in',
+    unlimited: true,
     input: nameless,
     output: z.null(),
     status: 204,
@@ -273,7 +286,8 @@ export const OPERATIONS = {
   createApiKey: {
     summary: 'Create an API key',
     tag: 'API keys',
-    access: 'manage',
+    access: 'manage-keys',
+    limit: { quota: 60, windowSeconds: 60 },
     idempotent: true,
     input: z.strictObject({
       name: text(120),
@@ -314,7 +328,8 @@ export const OPERATIONS = {
     description:
       'The id stays. The secret before works until the overlap ends; its callers are told by a response header.',
     tag: 'API keys',
-    access: 'manage',
+    access: 'manage-keys',
+    limit: { quota: 60, windowSeconds: 60 },
     input: z.strictObject({ id, overlap_seconds: z.int().min(0).max(604_800).default(86_400) }),
     output: ApiKeyWithSecret,
     status: 200,
@@ -331,6 +346,7 @@ export const OPERATIONS = {
     summary: 'Revoke an API key',
     tag: 'API keys',
     access: 'manage',
+    unlimited: true,
     input: nameless,
     output: ApiKey,
     status: 200,
@@ -366,7 +382,7 @@ export const OPERATIONS = {
     summary: 'Store a provider key',
     description: 'It can be used, replaced and deleted, never read back.',
     tag: 'Provider keys',
-    access: 'manage',
+    access: 'manage-keys',
     // The provider may be asked whether the key is good: nobody shall try out keys here.
     limit: { quota: 30, windowSeconds: 60 },
     idempotent: true,
@@ -390,7 +406,7 @@ export const OPERATIONS = {
   updateProviderKey: {
     summary: 'Replace the value or the label of a provider key',
     tag: 'Provider keys',
-    access: 'manage',
+    access: 'manage-keys',
     limit: { quota: 30, windowSeconds: 60 },
     input: z.strictObject({ id, value: text(4096).optional(), label: text(120).optional() }),
     output: ProviderKey,
@@ -408,6 +424,7 @@ export const OPERATIONS = {
     summary: 'Delete a provider key',
     tag: 'Provider keys',
     access: 'manage',
+    unlimited: true,
     input: nameless,
     output: z.null(),
     status: 204,
@@ -477,13 +494,20 @@ export const OPERATIONS = {
     summary: 'Create a client',
     tag: 'Clients',
     access: 'sign-in',
+    limit: { quota: 60, windowSeconds: 60 },
     input: z.strictObject({
       name: text(120),
       scopes: scopes.optional(),
       token_endpoint_auth_method: z
         .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
         .default('client_secret_basic'),
-      jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())).max(5) }).optional(),
+      jwks: z
+        .strictObject({
+          keys: z
+            .array(z.record(z.string(), z.union([z.string().max(4096), z.array(z.string().max(4096)).max(16)])))
+            .max(5),
+        })
+        .optional(),
       token_binding: z.enum(['dpop', 'mtls']).optional(),
     }),
     output: Client.extend({ client_secret: z.string().nullable().describe('Shown this once.') }),
@@ -501,6 +525,7 @@ export const OPERATIONS = {
     summary: 'Delete a client',
     tag: 'Clients',
     access: 'sign-in',
+    unlimited: true,
     input: nameless,
     output: z.null(),
     status: 204,

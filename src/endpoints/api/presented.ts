@@ -8,6 +8,8 @@ import type { CredentialPlaces } from './dialect.ts';
 export interface Presented {
   credential: PresentedCredential | null;
   providerKey: string | null;
+  /** A cookie of ours came along and does not count, because the request did not come from a page of ours. */
+  withheldCookie: boolean;
 }
 
 const SCHEME = /^(bearer|dpop) +([^\s,]+)$/i;
@@ -48,7 +50,8 @@ export function createReadPresented({
     if (found.some(({ text }) => text !== credential?.text)) {
       throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
     }
-    return { credential, providerKey: provider ? readProviderKey(ctx, provider, authorizationIsProviders) : null };
+    const providerKey = provider ? readProviderKey(ctx, provider, authorizationIsProviders) : null;
+    return { credential, providerKey, withheldCookie: false };
   }
 
   function readProviderKey(
@@ -70,8 +73,10 @@ export function createReadPresented({
   return (ctx, method = ctx.method) => {
     const presented = inHeaders(ctx);
     if (presented.credential) return presented;
-    if (!SAFE_METHODS.has(method) && !isFromOurPages(ctx, origin)) return presented;
+    if (ctx.get('cookie') === '') return presented;
     const login = ctx.cookies.get(cookies.login);
+    if (!SAFE_METHODS.has(method) && !isFromOurPages(ctx, origin))
+      return { ...presented, withheldCookie: Boolean(login) };
     if (login) return { ...presented, credential: { text: login, from: 'login-cookie' } };
     const session = ctx.cookies.get(cookies.session, { signed: true });
     return session ? { ...presented, credential: { text: session, from: 'session-cookie' } } : presented;

@@ -4,6 +4,7 @@ import { type Adapter, type Configuration, interactionPolicy, type KoaContextWit
 import type { Lifetimes, Paths } from '../../config/config.ts';
 import { type Account, displayName, signInCounts } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
+import { type ScopeDefinition, stillHeld } from '../../domain/scopes/scope.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { BearerText } from '../../domain/tokens/bearer-text.ts';
 import type { Clock } from '../../kit/clock.ts';
@@ -22,6 +23,8 @@ export interface ProviderOptions extends PolicyStores {
   accounts: Pick<AccountStore, 'find'>;
   pages: EnginePages;
   bearerText: BearerText;
+  /** The scopes of our own API, which accounts may have or not. */
+  catalogue: readonly ScopeDefinition[];
 }
 
 /** The pages the engine asks for. */
@@ -118,9 +121,14 @@ export function createProvider(options: ProviderOptions): Provider {
     },
     formats: {
       customizers: {
-        // Lets introspection see that the grant behind a JWT was revoked.
-        jwt: (_ctx, token, jwt) => {
+        jwt: async (ctx, token, jwt) => {
+          // Lets introspection see that the grant behind a JWT was revoked.
           if ('grantId' in token && token.grantId) Object.assign(jwt.payload, { gid: token.grantId });
+          // An API that verifies the token by itself must not believe what the account no longer has.
+          if (!('accountId' in token) || !token.scope) return;
+          const account = await findOncePerRequest(ctx as KoaContextWithOIDC, token.accountId, options.accounts);
+          const held = stillHeld(token.scope.split(' '), account?.scopes ?? null, options.catalogue);
+          Object.assign(jwt.payload, { scope: held.join(' ') });
         },
       },
     },

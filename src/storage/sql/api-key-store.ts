@@ -72,6 +72,13 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return (await database.rows(sql, [ownerId, namespace, environment])).length > 0;
     },
 
+    async countLive(ownerId, nowMs) {
+      const sql =
+        'select count(*) as count from api_keys where owner_id = ? and revoked_at is null and (expires_at is null or expires_at > ?)';
+      const [row] = await database.rows<{ count: number }>(sql, [ownerId, nowMs]);
+      return Number(row?.count ?? 0);
+    },
+
     async lastUses(ownerId) {
       const sql = 'select id, last_used_at from api_keys where owner_id = ? and last_used_at is not null';
       const rows = await database.rows<{ id: string; last_used_at: number }>(sql, [ownerId]);

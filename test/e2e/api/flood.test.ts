@@ -70,6 +70,8 @@ describeOn(['PostgreSQL and Redis'], 'a flood of made-up credentials', (setup) =
     const total = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
     const rate = Math.round(total / seconds);
     console.log(`        ${rate} a second, ${JSON.stringify(outcomes)}; ${sent} statements in ${seconds.toFixed(1)} s`);
+    const times = asked.map(({ ms }) => ms).sort((one, other) => one - other);
+    console.log(`        the warm key meanwhile: median ${times[times.length >> 1]?.toFixed(1)} ms of ${times.length}`);
     expect(sent).to.be.at.most(seconds * PER_SECOND + BESIDES);
     expect(Object.keys(tally(asked))).to.deep.equal(['200']);
     return outcomes;
@@ -90,18 +92,6 @@ describeOn(['PostgreSQL and Redis'], 'a flood of made-up credentials', (setup) =
     expect(await verifyMany(node.port, world.issuer, keys)).to.deep.equal({ 401: keys.length });
   });
 
-  it('that look like keys of another system, while some of these were imported, is not looked up either', async function () {
-    this.timeout(60_000);
-    const known = `sk-${randomBytes(24).toString('base64url')}`;
-    const digest = createHash('sha256').update(known).digest('hex');
-    await world.cliJson(['api-key', 'import'], { input: importLine(known, digest) });
-    expect((await calls.verify(node, known)).status).to.equal(200);
-    const texts = Array.from({ length: FLOOD }, () => `sk-${randomBytes(24).toString('base64url')}`);
-    const outcomes = await duringFlood(() => verifyMany(node.port, world.issuer, texts));
-    expect(Object.keys(outcomes)).to.have.members(['401', '503']);
-    expect((await calls.verify(node, known)).status).to.equal(200);
-  });
-
   it('from thousands of addresses fills neither the database nor the audit trail', async function () {
     this.timeout(60_000);
     const keys = Array.from({ length: ADDRESSES }, madeUp);
@@ -109,6 +99,18 @@ describeOn(['PostgreSQL and Redis'], 'a flood of made-up credentials', (setup) =
       `X-Forwarded-For: 10.${index >> 14}.${(index >> 7) & 127}.${index & 127}\r\n`;
     const outcomes = await duringFlood(() => verifyMany(node.port, world.issuer, keys, { headersOf }));
     expect(outcomes).to.deep.equal({ 401: ADDRESSES });
+  });
+
+  it('that look like keys of another system, while some of these were imported, is not looked up either', async function () {
+    this.timeout(60_000);
+    const known = `sk-${randomBytes(24).toString('base64url')}`;
+    const digest = createHash('sha256').update(known).digest('hex');
+    await world.cliJson(['api-key', 'import'], { input: importLine(known, digest) });
+    expect((await calls.verify(node, known)).status).to.equal(200);
+    const texts = Array.from({ length: FLOOD }, () => `sk-${randomBytes(24).toString('base64url')}`);
+    const outcomes = await duringFlood(() => verifyMany(node.port, world.issuer, texts, { connections: 40 }));
+    expect(Object.keys(outcomes)).to.have.members(['401', '503']);
+    expect((await calls.verify(node, known)).status).to.equal(200);
   });
 
   describe('is told from', () => {

@@ -39,7 +39,7 @@ const OUTAGE_ENV = { GATEHOUSE_PROCESSES: '2', GATEHOUSE_TRUSTED_PROXIES: '127.0
 async function warmKey({ calls, nodes, person }: Stage, input: object = HOURLY): Promise<NewKey> {
   const key = await calls.createKey(nodes[0], person, input);
   for (const node of nodes) {
-    const { status } = await calls.verify(node, key.text, { required_scopes: ['no such scope'] });
+    const { status } = await calls.verify(node, key.text, { required_scopes: ['manage'] });
     // Refused for its scopes before anything is counted.
     expect(status).to.equal(403);
   }

@@ -1,3 +1,4 @@
+import { get as httpGet } from 'node:http';
 import { expect } from 'chai';
 import { type CryptoKey, SignJWT } from 'jose';
 import { apiKeyOf, bearer, good, json, signedIn } from '../../integration/dialects/published-api.ts';
@@ -23,7 +24,7 @@ for (const kind of KINDS) {
     before(async function () {
       const issuerPort = await freePort();
       harness = await startHarness({
-        env: { ISSUER: `http://127.0.0.1:${issuerPort}`, GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1' },
+        env: { ISSUER: `http://127.0.0.1:${issuerPort}` },
       });
       network = await startTcpProxy(harness.config.port, '127.0.0.1', issuerPort);
       user = await signedIn(harness);
@@ -332,6 +333,22 @@ for (const kind of KINDS) {
           const { key } = await apiKeyOf(harness, user, { scopes: ['write'] });
           expect((await ask(mode, '/v1/whoami', bearer(key))).status).to.equal(200);
           expect((await ask(mode, '/v1/notes', bearer(key))).status).to.equal(403);
+        });
+
+        it('a key that is allowed from some addresses passes from there alone, also right after', async () => {
+          const { key } = await apiKeyOf(harness, user, { allowed_addresses: ['127.0.0.2'] });
+          const from = (localAddress: string): Promise<number | undefined> =>
+            new Promise((resolve, reject) => {
+              const url = `${apis[mode].url}/v1/whoami`;
+              httpGet(url, { localAddress, headers: bearer(key) }, (reply) => {
+                reply.resume();
+                resolve(reply.statusCode);
+              }).once('error', reject);
+            });
+          for (const _ of ['first', 'remembered']) {
+            expect(await from('127.0.0.2')).to.equal(200);
+            expect(await from('127.0.0.1')).to.equal(401);
+          }
         });
 
         it('passes on that a limit is reached, and until when', async () => {

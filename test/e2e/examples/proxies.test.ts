@@ -174,7 +174,14 @@ for (const [kind, start, whenAway] of [
       expect(await statusOf('/_gatehouse/scope=read', bearer(key.key))).to.equal(404);
       expect(await statusOf('/v1/admin/x?scope=read&mode=nginx&environment=test', bearer(key.key))).to.equal(403);
       expect(await statusOf('/v1/admin/%26scope=', bearer(key.key))).to.equal(403);
+      const lies = {
+        'X-Gatehouse-Require': 'scope=nothing',
+        'X-Original-Method': 'GET',
+        'X-Original-URI': '/elsewhere',
+      };
+      expect(await statusOf(`/v1/notes?api_key=${key.key}`, { ...lies, ...bearer(key.key) })).to.equal(400);
       expect(upstream.arrivals).to.have.length(known);
+      expect(await statusOf('/v1/notes', { ...lies, ...bearer(key.key) })).to.equal(200);
     });
 
     it('refusals reach the caller as Gatehouse wrote them', async () => {

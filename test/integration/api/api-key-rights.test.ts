@@ -21,7 +21,8 @@ describe('the rights of an API key', () => {
     expect((await newKey(harness, ada)).scopes).to.deep.equal(['read']);
     for (const scopes of [['nonsense'], ['read', 'openid'], ['READ'], ['read ']]) {
       const reply = await create(ada.token, { scopes });
-      expect([reply.status, reply.json().fields[0].field], scopes.join()).to.deep.equal([400, 'scopes']);
+      expect(reply.status, scopes.join()).to.equal(400);
+      expect(reply.json().fields[0].field, scopes.join()).to.match(/^scopes(\.\d+)?$/);
     }
     // Nobody lends out what resource servers are trusted with.
     expect(await outcome(create(ada.token, { scopes: ['provider-keys:use'] }))).to.equal('403 insufficient_scope');
@@ -40,7 +41,8 @@ describe('the rights of an API key', () => {
       expect(await outcome(create(maker.key, { scopes }))).to.equal('403 insufficient_scope');
     }
     expect((await good(create(maker.key, { scopes: ['manage'] }))).scopes).to.deep.equal(['manage']);
-    expect((await good(create(maker.key, {}))).scopes).to.deep.equal([]);
+    // Of the usual ones it has none to give.
+    expect(await outcome(create(maker.key, {}))).to.equal('400 invalid_request');
     // Nor by taking over a key that has more.
     const better = await newKey(harness, ada, { scopes: ALL });
     const taken = call(harness, `POST /v1/api-keys/${better.id}/rotate`, { as: maker.key });

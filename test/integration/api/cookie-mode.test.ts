@@ -68,7 +68,7 @@ describe('the JSON login in cookie mode', () => {
     const { email, password } = await createAccount(harness);
     for (const headers of foreign) {
       const reply = await call(harness, 'POST /v1/auth/login', { body: { email, password, mode: 'cookies' }, headers });
-      expect(await outcome(reply)).to.equal('403 csrf_failed');
+      expect(await outcome(reply)).to.equal('403 cross_site_request');
       expect(reply.cookies).to.deep.equal([]);
     }
   });
@@ -78,7 +78,7 @@ describe('the JSON login in cookie mode', () => {
     expect((await good(send(jar, 'GET /v1/auth/me', {}))).email).to.match(/@example.com$/);
     const body = { name: 'by cookie' };
     for (const headers of foreign) {
-      expect(await outcome(send(jar, 'POST /v1/api-keys', headers, body))).to.equal('401 unauthenticated');
+      expect(await outcome(send(jar, 'POST /v1/api-keys', headers, body))).to.equal('403 cross_site_request');
     }
     expect((await good(send(jar, 'GET /v1/api-keys'))).data).to.deep.equal([]);
     expect((await send(jar, 'POST /v1/api-keys', own, body)).status).to.equal(201);
@@ -89,7 +89,7 @@ describe('the JSON login in cookie mode', () => {
   it('refreshes without a body, from our own pages alone, and hands no token to scripts', async () => {
     const { jar } = await signedIn();
     for (const headers of foreign) {
-      expect(await outcome(send(jar, 'POST /v1/auth/refresh', headers))).to.equal('403 csrf_failed');
+      expect(await outcome(send(jar, 'POST /v1/auth/refresh', headers))).to.equal('403 cross_site_request');
     }
     const before = jar.get('gatehouse_refresh');
     const reply = await send(jar, 'POST /v1/auth/refresh');
@@ -102,7 +102,7 @@ describe('the JSON login in cookie mode', () => {
   it('signs out from our own pages alone, ends the session and takes the cookies back', async () => {
     const { jar } = await signedIn();
     for (const headers of foreign) {
-      expect(await outcome(send(jar, 'POST /v1/auth/logout', headers))).to.equal('403 csrf_failed');
+      expect(await outcome(send(jar, 'POST /v1/auth/logout', headers))).to.equal('403 cross_site_request');
     }
     expect((await send(jar, 'GET /v1/auth/me')).status).to.equal(200);
     const kept = jar.clone();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { auditOf, call, good, type MadeKey, newKey, newPerson, type Person, signIn } from '../../support/api-client.ts';
-import { createAccount } from '../../support/builders.ts';
+import { API, createAccount, createClient, obtainTokens } from '../../support/builders.ts';
 import { type Harness, type Reply, startHarness } from '../../support/harness.ts';
 
 const IDENTITY = [
@@ -96,6 +96,27 @@ describe('forward-auth', () => {
     for (const [query, status] of cases) expect((await ask(query, withKey())).status, query).to.equal(status);
   });
 
+  it('takes tokens for our own API unless the proxy names another audience, or any', async () => {
+    const web = await createClient(harness, { resources: [API, harness.issuer] });
+    const tokenFor = async (resource: string): Promise<string> =>
+      (await obtainTokens(harness, web, { who: ada, scope: 'openid read', resource })).access_token;
+    const [own, other] = [await tokenFor(harness.issuer), await tokenFor(API)];
+    const plain = (await obtainTokens(harness, web, { who: ada, scope: 'openid' })).access_token;
+    const cases: [string, string, number][] = [
+      [own, '', 200],
+      [other, '', 401],
+      [plain, '', 401],
+      [ada.token, '', 200],
+      [other, `?audience=${API}`, 200],
+      [own, `?audience=${API}`, 401],
+      [other, `?audience=${API}&audience=${harness.issuer}`, 200],
+      [other, '?audience=*', 200],
+    ];
+    for (const [index, [value, query, status]] of cases.entries()) {
+      expect((await ask(query, { authorization: `Bearer ${value}` })).status, String(index)).to.equal(status);
+    }
+  });
+
   it('lets nginx pass on every refusal: as 401 or 403, with the answer it stands for', async () => {
     const cases: [string, Record<string, string>, number, number][] = [
       ['', {}, 401, 401],
@@ -124,7 +145,7 @@ describe('forward-auth', () => {
 
   it('refuses and records a credential in the URL of the original request', async () => {
     const own = await newKey(harness, ada);
-    const uri = `/items?api_key=${own.key}&x=1`;
+    const uri = `/items?x=1&whatever=${own.key}`;
     for (const [query, headers] of [
       ['?mode=nginx', { 'x-original-uri': uri }],
       ['', { 'x-forwarded-uri': uri }],

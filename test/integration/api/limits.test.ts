@@ -124,12 +124,14 @@ describe('rate limits', () => {
     expect(allowed(await spend(key, 5))).to.equal(5);
   });
 
-  it('that are reached do not make a sign-out look done', async () => {
+  it('that are reached keep nobody from signing out', async () => {
     const person = await newPerson(harness);
     const replies = await spend(person.token, 70);
     expect(allowed(replies)).to.equal(60);
     const reply = await call(harness, 'POST /v1/auth/logout', { as: person.token });
-    expect(await outcome(reply)).to.equal('429 rate_limit_exceeded');
+    expect(await outcome(reply)).to.equal('204');
+    const refreshed = call(harness, 'POST /v1/auth/refresh', { body: { refresh_token: person.refreshToken } });
+    expect(await outcome(refreshed)).to.equal('401 invalid_refresh_token');
   });
 
   it('that cannot be counted in the store are counted in this process, without a server error', async () => {

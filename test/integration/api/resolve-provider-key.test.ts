@@ -225,7 +225,7 @@ describe('the provider key of a user', () => {
     for (const headers of others) {
       const refused = await ask(headers);
       // Not 401: the caller's own credential is good.
-      expect(refused.status).to.equal(500);
+      expect(refused.status).to.equal(403);
       expect(refused.text).to.not.contain('sk-proj');
       expect(refused.headers).to.not.have.property('x-upstream-key');
     }

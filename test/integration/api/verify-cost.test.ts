@@ -78,7 +78,7 @@ describe('verify in SQL statements', () => {
       const cost = await costOf(async () => {
         for (let i = 0; i < 20; i += 1) {
           await accepted(verify(harness, credential));
-          await accepted(harness.get('/forward-auth?scope=read', { authorization: `Bearer ${credential}` }));
+          await accepted(harness.get('/forward-auth?scope=read&audience=*', { authorization: `Bearer ${credential}` }));
         }
       });
       expect(cost, credential.slice(0, 8)).to.equal(0);

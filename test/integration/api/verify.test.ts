@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { call, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
+import { auditOf, call, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
 import { Browser } from '../../support/browser.ts';
 import {
   API,
@@ -171,6 +171,18 @@ describe('verify', () => {
     const byGet = (query: string) => outcome(call(harness, `GET /v1/auth/verify?${query}`, { as: key }));
     expect(await byGet('required_scopes=read+write&environment=live')).to.equal('200');
     expect(await byGet('required_scopes=read&required_scopes=manage')).to.equal('403 insufficient_scope');
+  });
+
+  it('judges by the address the resource server tells, and writes down that of the resource server', async () => {
+    const { id, key } = await newKey(harness, ada, { allowed_addresses: ['192.0.2.0/24'] });
+    expect(await outcome(verify(harness, key))).to.equal('401 unauthenticated');
+    expect(await outcome(verify(harness, key, { ip: '192.0.2.7' }))).to.equal('200');
+    expect(await outcome(verify(harness, key, { ip: '198.51.100.7' }))).to.equal('401 unauthenticated');
+    for (const ip of ['192.0.2.300', 'garbage', '', 5]) {
+      expect(await outcome(verify(harness, key, { ip })), String(ip)).to.equal('400 invalid_request');
+    }
+    const events = (await auditOf(harness, 'credential.refused')).filter(({ details }) => details.keyId === id);
+    expect(events.map(({ ip }) => ip)).to.deep.equal(['127.0.0.1']);
   });
 
   it('takes a token without an audience for nobody who names theirs', async () => {

@@ -86,6 +86,9 @@ async function contentOf(redis: Redis, key: string): Promise<string> {
       return JSON.stringify(await redis.zrange(key, '0', '-1', 'WITHSCORES'));
     case 'stream':
       return JSON.stringify(await redis.xrange(key, '-', '+'));
+    // It expired since it was listed.
+    case 'none':
+      return '';
     default:
       throw new Error(`cannot dump ${key}, a ${type}`);
   }

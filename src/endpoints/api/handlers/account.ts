@@ -22,10 +22,13 @@ export function createAccountHandlers({
 
   return {
     async me(_input, call) {
-      const { subject, scopes } = who(call);
+      const { subject, scopes, method } = who(call);
       const account = await accounts.find(subject);
       if (!account) throw new AppError('unauthenticated');
-      return { ...accountAnswer(account), scopes: [...scopes] };
+      const answer = { ...accountAnswer(account), scopes: [...scopes] };
+      // An app asks for these by OpenID Connect, and the person is asked.
+      if (method !== 'access_token') return answer;
+      return { ...answer, email: null, email_verified: false, given_name: null, family_name: null };
     },
     async changePassword({ current_password: currentPassword, new_password: newPassword }, call) {
       await login.changePassword(who(call).subject, { currentPassword, newPassword }, originOf(call));

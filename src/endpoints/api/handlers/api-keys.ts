@@ -20,22 +20,26 @@ type ApiKeyHandlers = Pick<
 export function createApiKeyHandlers({
   manageApiKeys,
   catalogue,
+  usualEnvironment,
   clock,
 }: {
   manageApiKeys: ManageApiKeys;
   catalogue: readonly ScopeDefinition[];
+  usualEnvironment: string;
   clock: Clock;
 }): ApiKeyHandlers {
   const answer = (key: Parameters<typeof apiKeyAnswer>[0]) => apiKeyAnswer(key, clock.nowMs());
 
   function actorOf(call: Call): KeyActor {
-    const { subject, keyId, environment, scopes } = who(call);
+    const { subject, keyId, clientId, environment, scopes } = who(call);
     const { ip, requestId } = call.facts;
     return {
       ownerId: subject,
-      id: keyId ?? subject,
+      id: keyId ?? clientId ?? subject,
       scopes: [...expandScopes(scopes, catalogue)],
-      environment,
+      // What the usual environment may do, it may do to the others: they are for trying out. Never the reverse.
+      environment: environment === usualEnvironment ? null : environment,
+      keyId,
       ip,
       requestId,
     };

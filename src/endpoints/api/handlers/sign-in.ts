@@ -64,7 +64,15 @@ export function createSignInHandlers({
       );
       if (!keyAtSignUp) return accountAnswer(account);
       const { ip, requestId } = call.facts;
-      const actor = { ownerId: account.id, id: account.id, scopes: null, environment: null, ip, requestId };
+      const actor = {
+        ownerId: account.id,
+        id: account.id,
+        scopes: null,
+        environment: null,
+        keyId: null,
+        ip,
+        requestId,
+      };
       const { key, secret } = await manageApiKeys.issue(keyAtSignUp, actor);
       return { ...accountAnswer(account), api_key: { ...apiKeyAnswer(key, clock.nowMs()), key: secret } };
     },

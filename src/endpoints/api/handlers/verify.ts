@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { Principal } from '../../../domain/credentials/principal.ts';
 import { setRateLimitHeaders } from '../../../http/rate-limit-headers.ts';
-import { factsOf } from '../../../http/request-context.ts';
+import { factsOf, parseAddress } from '../../../http/request-context.ts';
 import type { Clock } from '../../../kit/clock.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { createAllowCaching } from '../allow-caching.ts';
@@ -66,7 +66,8 @@ export function createVerifyHandler({
           ...(environment === undefined ? {} : { environment }),
         },
         {
-          facts: { ...factsOf(ctx), ...(ip === undefined ? {} : { ip }) },
+          facts: factsOf(ctx),
+          ...(ip === undefined ? {} : { ip: parseAddress(ip) ?? ip }),
           judged: judgedRequest(ctx, thumbprintOf, { method, url, certificateThumbprint }),
           onLimits: (decision) =>
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),

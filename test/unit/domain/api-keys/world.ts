@@ -94,6 +94,7 @@ export async function createWorld(
     id: owner.id,
     scopes: ['admin', 'write', 'read'],
     environment: null,
+    keyId: null,
     ip: '203.0.113.9',
     requestId: 'req_1',
     ...change,

@@ -23,7 +23,8 @@ const WEB: Client = {
   updatedAt: 0,
 };
 const problems = (change: Partial<Client>): string => clientProblems({ ...WEB, ...change }).join('; ');
-const EC = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
+/** Of the length that the curve has. */
+const EC = { kty: 'EC', crv: 'P-256', x: 'x'.repeat(43), y: 'y'.repeat(43) };
 
 describe('the rules for redirect URIs', () => {
   const web = (uri: string) => redirectUriProblem(uri, { applicationType: 'web' });
@@ -98,6 +99,27 @@ describe('the rules for clients', () => {
       problems({ grantTypes: [], redirectUris: [], postLogoutRedirectUris: [], scopes: [], resources: [] }),
     ).to.equal('');
     expect(problems({ authMethod: 'private_key_jwt', jwks: [EC] })).to.equal('');
+  });
+
+  it('want public keys that somebody can verify with, at no great cost', () => {
+    const withKeys = (...jwks: Record<string, unknown>[]) =>
+      problems({ authMethod: 'private_key_jwt', jwks: jwks as never });
+    const rsa = (bytes: number, e = 'AQAB') => ({ kty: 'RSA', n: Buffer.alloc(bytes, 1).toString('base64url'), e });
+    expect(withKeys(rsa(256))).to.equal('');
+    expect(withKeys({ kty: 'OKP', crv: 'Ed25519', x: 'x'.repeat(43) })).to.equal('');
+    for (const bad of [
+      rsa(255),
+      rsa(513),
+      rsa(256, Buffer.alloc(5, 1).toString('base64url')),
+      { ...EC, crv: 'P-192' },
+      { ...EC, x: 'x' },
+      { kty: 'EC' },
+      { ...EC, alg: 'HS256' },
+      { kty: 'oct' },
+    ]) {
+      expect(withKeys(bad), JSON.stringify(bad).slice(0, 80)).to.contain('jwks: ');
+    }
+    expect(withKeys(...Array.from({ length: 6 }, () => EC))).to.contain('at most 5');
   });
 
   it('want an id and a name that fit, and no id that looks like a person', () => {
