@@ -116,7 +116,7 @@ export async function loadDemo(services: Services): Promise<void> {
       { name: 'admin', description: 'Manage everything, settings and members included' },
     ],
     accessTokenFormat: 'jwt',
-    accessTokenLifetimeSeconds: 900,
+    accessTokenLifetimeSeconds: config.lifetimes.accessToken,
     clientId: 'demo-api',
     createdAt: nowMs,
   });

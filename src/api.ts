@@ -189,7 +189,9 @@ export function createJsonApi({
     },
     signUpOpen: config.signUpOpen,
   });
+  const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });
   const useProviderKey = createUseProviderKey({
+    limitByCaller,
     vault,
     guard,
     authenticateCaller,
@@ -198,7 +200,6 @@ export function createJsonApi({
     isOurs,
   });
 
-  const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });
   const dialects: Api['dialects'] = dialect === canonical ? [canonical] : [dialect, canonical];
   const api = createApi({
     limitByCaller,
@@ -208,6 +209,7 @@ export function createJsonApi({
     authenticateResourceServer: useProviderKey.requireResourceServer,
     exposed,
     audience: issuer,
+    apiOrigins: config.apiOrigins,
     thumbprintOf,
     clock,
     handlers: {

@@ -13,14 +13,34 @@ import type { Relay } from './storage/relayed-messages.ts';
 import type { Stores } from './storage/stores.ts';
 
 /**
- * The configuration: the environment, on top of what the chosen dialect and gatehouse.config.ts give as defaults. Throws ConfigError.
+ * The configuration: the environment, on top of what the chosen dialect and gatehouse.config.ts give as defaults. `parse`: what must be right with it. Throws ConfigError.
  */
-export async function configure(env: Env): Promise<{ config: Config; product: Product }> {
-  const product = await loadDialect({
+export async function configure(
+  env: Env,
+  parse: (env: Env, defaults?: Product['settings']) => Config = parseEnvironment,
+): Promise<{ config: Config; product: Product }> {
+  const loading = loadDialect({
     dialect: env.GATEHOUSE_DIALECT || undefined,
     configFile: env.GATEHOUSE_CONFIG || null,
   });
-  return { config: parseEnvironment(env, product.settings), product };
+  try {
+    const product = await loading;
+    return { config: parse(env, product.settings), product };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // The operator wants all problems at once, those that the dialect did not let us come to as well.
+    throw new ConfigError([...new Set([...error.problems, ...problemsOf(env, parse)])]);
+  }
+}
+
+function problemsOf(env: Env, parse: (env: Env) => Config): readonly string[] {
+  try {
+    parse(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
 }
 
 /** Opens the stores of a configuration; the caller disposes of them. */

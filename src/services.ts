@@ -267,6 +267,7 @@ export async function createServices({
       scopes: catalogue,
       defaultScopes: dialect.keys.defaultScopes,
       defaultLifetimeSeconds: config.apiKeyLifetimeSeconds,
+      maxLiveKeys: config.apiKeyMax,
       leakPolicy: config.leakPolicy,
       audit,
       announce,

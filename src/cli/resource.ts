@@ -13,7 +13,7 @@ interface CreateOptions {
   name: string;
   scope: string[];
   format: ResourceServer['accessTokenFormat'];
-  lifetime: string;
+  lifetime?: string;
   clientId?: string;
 }
 
@@ -27,7 +27,7 @@ export function addResourceCommands(program: Command): void {
     .requiredOption('--name <name>', 'what people read on the consent page')
     .requiredOption('--scope <name=description>', "for instance 'read=Read your data'; repeatable", repeated)
     .addOption(new Option('--format <format>', 'of its access tokens').choices(['jwt', 'opaque']).default('jwt'))
-    .option('--lifetime <duration>', 'of its access tokens', '15m')
+    .option('--lifetime <duration>', 'of its access tokens; default: GATEHOUSE_ACCESS_TOKEN_LIFETIME (15m)')
     .option('--client-id <id>', 'of the client it introspects as; default: generated')
     .action(answering(create));
   resource.command('list').description('All resource servers').action(answering(list));
@@ -38,13 +38,14 @@ export function addResourceCommands(program: Command): void {
 }
 
 const create = ({ scope, format, lifetime, clientId, ...options }: CreateOptions) =>
-  withServices(async ({ manageResources }) => {
+  withServices(async ({ manageResources, config }) => {
     const { resource, secret } = await manageResources.create({
       identifier: options.identifier,
       name: options.name,
       scopes: scope.map(readScope),
       accessTokenFormat: format,
-      accessTokenLifetimeSeconds: await durationSeconds('--lifetime', lifetime),
+      accessTokenLifetimeSeconds:
+        lifetime === undefined ? config.lifetimes.accessToken : await durationSeconds('--lifetime', lifetime),
       clientId: clientId ?? newId('client'),
     });
     const shown = fields({

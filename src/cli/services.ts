@@ -17,12 +17,13 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
 
 /** The database alone, as it is: needs no secret and applies no migration. */
 export async function withDatabase<T>(work: (stores: Stores) => Promise<T>): Promise<T> {
-  const [{ configure, openStores }, { readEnv }, log] = await Promise.all([
+  const [{ configure, openStores }, { parseConfig }, { readEnv }, log] = await Promise.all([
     import('../boot.ts'),
+    import('../config/config.ts'),
     import('../config/env.ts'),
     createCliLog('warn'),
   ]);
-  const { config } = await configure(readEnv());
+  const { config } = await configure(readEnv(), parseConfig);
   await using stores = await openStores({ ...config, redisUrl: null }, log);
   return await work(stores);
 }

@@ -90,6 +90,16 @@ export const SETTINGS = {
     .enum(['open', 'closed'])
     .optional()
     .describe('Whether strangers may create accounts. Default: `open` in development, `closed` in production.'),
+  GATEHOUSE_API_ORIGINS: list.describe(
+    "Origins whose pages may call the JSON API with tokens (CORS), comma-separated. Cookies count for the issuer's own origin only.",
+  ),
+  GATEHOUSE_API_KEY_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Live API keys with which an account can make no more. Imports are not refused.'),
   GATEHOUSE_LOGIN_TOKEN_LIFETIME: duration('15m', { min: 60, max: 3600 }).describe(
     'Life of an access token of the JSON login.',
   ),
@@ -223,6 +233,8 @@ export interface Config {
   usageRetentionSeconds: number;
   drainSeconds: number;
   signUpOpen: boolean;
+  apiOrigins: readonly string[];
+  apiKeyMax: number;
   /** Null: API keys live until they are revoked. */
   apiKeyLifetimeSeconds: number | null;
   leakPolicy: 'revoke' | 'suspend';
@@ -310,6 +322,8 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     usageRetentionSeconds: settings.GATEHOUSE_USAGE_RETENTION,
     drainSeconds: settings.GATEHOUSE_DRAIN,
     signUpOpen: (settings.GATEHOUSE_SIGN_UP ?? (production ? 'closed' : 'open')) === 'open',
+    apiOrigins: settings.GATEHOUSE_API_ORIGINS,
+    apiKeyMax: settings.GATEHOUSE_API_KEY_MAX,
     apiKeyLifetimeSeconds: settings.GATEHOUSE_API_KEY_LIFETIME,
     leakPolicy: settings.GATEHOUSE_LEAK_POLICY,
     checkProviderKeys: settings.GATEHOUSE_PROVIDER_KEY_CHECK,
@@ -339,6 +353,9 @@ function crossChecks(
     problems.push('REDIS_URL: starts with redis:// or rediss://');
   for (const proxy of settings.GATEHOUSE_TRUSTED_PROXIES) {
     if (!parseRange(proxy)) problems.push(`GATEHOUSE_TRUSTED_PROXIES: ${proxy} is not an address or a CIDR range`);
+  }
+  for (const origin of settings.GATEHOUSE_API_ORIGINS) {
+    if (URL.parse(origin)?.origin !== origin) problems.push(`GATEHOUSE_API_ORIGINS: ${origin} is not an origin`);
   }
   if (settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
     problems.push('GATEHOUSE_CLIENT_CERTIFICATE_HEADER: name the proxy that sets it in GATEHOUSE_TRUSTED_PROXIES');

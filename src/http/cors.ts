@@ -7,7 +7,7 @@ export function answerPreflight(ctx: Context, methods: string): void {
   if (origin !== '') {
     ctx.set('Access-Control-Allow-Origin', origin);
     ctx.set('Access-Control-Allow-Methods', methods);
-    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, DPoP');
+    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, DPoP, Idempotency-Key, X-API-Key');
     ctx.set('Access-Control-Max-Age', '3600');
   }
   ctx.status = 204;

@@ -132,7 +132,8 @@ describeOn(['PostgreSQL and Redis'], 'a Redis that fails', (setup) => {
           const { status, retryAfter, ms } = await timed(ask);
           expect(status, what).to.equal(503);
           expect(Number(retryAfter), what).to.be.greaterThan(0);
-          expect(ms, what).to.be.lessThan(2000);
+          // One time limit of a command, or two: the limiter asks first, and what follows on its connection waits for that.
+          expect(ms, what).to.be.lessThan(2500);
         }
         expect((await flows.clientCredentials(node.fetch, parties.basic)).status).to.equal(200);
         expect(await statusOf(node, '/health')).to.equal(200);

@@ -35,6 +35,8 @@ export interface ApiKeyStore {
    * Leaves the use counters (`lastUsedAt`, `previousUses`, `previousUsedAt`) alone.
    */
   update(key: ApiKey): Promise<boolean>;
+  /** The same, and in the same transaction the request that asked for it. `taken`: the version is another one by now. */
+  updateOnce(key: ApiKey, request: IdempotentRequest): Promise<InsertOutcome>;
   /** Live keys that expire before `beforeMs` and were not warned about at `days` or nearer; ordered by expiry. */
   listExpiring(beforeMs: number, nowMs: number, days: number, limit: number): Promise<ApiKey[]>;
   /** False when it was warned about at `days` or nearer already. Leaves `version` alone. */

@@ -1,5 +1,6 @@
 import { AppError } from '../../kit/errors.ts';
 import type { AuditType } from '../audit/audit-event.ts';
+import type { IdempotentRequest } from '../idempotency/idempotent-request.ts';
 import type { ApiKey } from './api-key.ts';
 import type { KeyWithOwner } from './api-key-store.ts';
 import type { KeyActor } from './manage-api-keys.ts';
@@ -16,7 +17,9 @@ export type ChangeKey = (
   id: string,
   actor: KeyActor | null,
   decide: (found: KeyWithOwner) => ApiKey | null,
-) => Promise<{ key: ApiKey; changed: boolean }>;
+  /** Stored together with the change; what another one like it was answered comes back as `first`, and nothing is changed. */
+  request?: IdempotentRequest,
+) => Promise<{ key: ApiKey; changed: boolean; first?: IdempotentRequest }>;
 
 /** The key if the actor may see it; of another's key and of another environment's nobody learns that it exists. */
 export async function findFor(
@@ -35,13 +38,15 @@ export async function findFor(
 
 export function createChangeKey(parts: Pick<ManageParts, 'apiKeys' | 'announce' | 'clock'>): ChangeKey {
   const { apiKeys, announce, clock } = parts;
-  return async (id, actor, decide) => {
+  return async (id, actor, decide, request) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = await findFor(parts, id, actor);
       const next = decide(found);
       if (next === null) return { key: found.key, changed: false };
       const key: ApiKey = { ...next, updatedAt: Math.max(clock.nowMs(), found.key.updatedAt) };
-      if (await apiKeys.update(key)) {
+      const outcome = request ? await apiKeys.updateOnce(key, request) : null;
+      if (outcome?.kind === 'repeated') return { key: found.key, changed: false, first: outcome.first };
+      if (outcome ? outcome.kind === 'inserted' : await apiKeys.update(key)) {
         await announce(`key:${id}`);
         return { key: { ...key, version: key.version + 1 }, changed: true };
       }

@@ -39,7 +39,13 @@ export function createImportKeys(parts: ManageParts): ManageApiKeys['importMany'
     const inserted = new Set(keys.length > 0 ? await apiKeys.insertMany(keys) : []);
     if (inserted.size > 0) {
       await announce('imported');
-      await audit('api_key.imported', { details: { count: inserted.size, by: OPERATOR_ID } });
+      const added = Map.groupBy(
+        keys.filter(({ id }) => inserted.has(id)),
+        ({ ownerId }) => ownerId,
+      );
+      for (const [accountId, { length: count }] of added) {
+        await audit('api_key.imported', { accountId, details: { count, by: OPERATOR_ID } });
+      }
     }
     return read.map((key, index): ImportOutcome => {
       const line = index + 1;

@@ -12,8 +12,6 @@ import { stagePassed } from './warn-expiring.ts';
 
 /** Two of 71 random bits that are equal are not met; a store that says so twice has another fault. */
 const ATTEMPTS = 3;
-/** Live keys of one account; every key has limits, counts and memory of its own. */
-export const MOST_KEYS = 1000;
 
 export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
   const { apiKeys, begin, format, digests, keyScopes, clock, announce } = parts;
@@ -33,8 +31,10 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
     const nowMs = clock.nowMs();
     const maker = actor.keyId === null ? null : (await findFor(parts, actor.keyId, null)).key;
     const wanted = boundAs(maker, await checked(input, owner, actor, nowMs), input);
-    if ((await apiKeys.countLive(owner.id, nowMs)) >= MOST_KEYS) {
-      throw new AppError('conflict', { public: `There are ${MOST_KEYS} live API keys already; revoke some first.` });
+    if ((await apiKeys.countLive(owner.id, nowMs)) >= parts.maxLiveKeys) {
+      throw new AppError('conflict', {
+        public: `There are ${parts.maxLiveKeys} live API keys already; revoke some first.`,
+      });
     }
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const minted = format.mint(wanted.environment);

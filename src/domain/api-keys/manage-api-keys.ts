@@ -79,8 +79,11 @@ export interface ManageApiKeys {
   ): Promise<ApiKey>;
   /** Returns after the commit; every process refuses the key within the bound. Revoking again changes nothing. */
   revoke(id: string, reason: string, actor: KeyActor): Promise<ApiKey>;
-  /** The id stays; the secret before works for `overlapSeconds` (0 to 7 days) more. */
-  rotate(id: string, overlapSeconds: number, actor: KeyActor): Promise<IssuedApiKey>;
+  /**
+   * The id stays; the secret before works for `overlapSeconds` (0 to 7 days) more. While an overlap runs only 0 is taken, which ends
+   * both secrets: nobody is cut off who was promised time. Throws conflict.
+   */
+  rotate(id: string, overlapSeconds: number, actor: KeyActor, repeatable?: Repeatable): Promise<IssuedApiKey>;
   /** Ends a suspension. */
   resume(id: string, actor: KeyActor): Promise<ApiKey>;
   /** By whoever shows the full key. What is not a live key is no news. */

@@ -20,6 +20,8 @@ export interface ManageParts {
   keyScopes: KeyScopes;
   /** Null: a key that names no end has none. */
   defaultLifetimeSeconds: number | null;
+  /** Of one account: every key has limits, counts and memory of its own. A few more may pass at the same moment. */
+  maxLiveKeys: number;
   leakPolicy: 'revoke' | 'suspend';
   audit: RecordAudit;
   announce: Announce;

@@ -3,30 +3,57 @@ import { stateOf } from './api-key.ts';
 import { type ChangeKey, conflict, findFor, recordKey } from './change-key.ts';
 import { overlapProblems, requireValid } from './key-rules.ts';
 import { requireNothingBeyond } from './key-scopes.ts';
-import type { ManageApiKeys } from './manage-api-keys.ts';
+import type { IssuedApiKey, ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
 
 export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageApiKeys['rotate'] {
-  const { format, digests, keyScopes, clock } = parts;
+  const { format, digests, keyScopes, begin, clock } = parts;
 
-  return async (id, overlapSeconds, actor) => {
+  return async (id, overlapSeconds, actor, repeatable) => {
     requireValid(overlapProblems(overlapSeconds));
+    const request =
+      repeatable &&
+      begin({
+        ...repeatable,
+        operation: `api_key.rotate ${id}`,
+        caller: [actor.ownerId, actor.id, actor.environment ?? ''],
+      });
+    const before = await request?.firstAnswer();
+    if (before) return repeated(before);
     const first = (await findFor(parts, id, actor)).key;
     requireKnownEnvironment(first);
     const minted = format.secretFor(id, first.environment);
-    const { key } = await change(id, actor, ({ key: before, owner }) => {
-      // Whoever holds the new secret holds the key's scopes: nobody gets at more than they have this way.
-      requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
-      if (owner.disabledAt !== null) throw conflict('The account is disabled.');
-      // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
-      if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
-      return rotated(before, overlapSeconds);
-    });
+    const rotation = await change(
+      id,
+      actor,
+      ({ key: before, owner }) => {
+        // Whoever holds the new secret holds the key's scopes: nobody gets at more than they have this way.
+        requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
+        if (owner.disabledAt !== null) throw conflict('The account is disabled.');
+        // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
+        if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
+        return rotated(before, overlapSeconds);
+      },
+      request?.record(minted.text),
+    );
+    if (rotation.first && request) return repeated(request.answerOf(rotation.first));
+    const { key } = rotation;
     await recordKey(parts, 'api_key.rotated', key, actor, { overlapSeconds });
     return { key, secret: minted.text, repeated: false };
 
+    /** The caller may have fewer rights by now than when it asked first. */
+    async function repeated(secret: string): Promise<IssuedApiKey> {
+      const { key, owner } = await findFor(parts, id, actor);
+      requireNothingBeyond(keyScopes.beyond(key.scopes, owner, actor));
+      return { key, secret, repeated: true };
+    }
+
     function rotated(before: ApiKey, seconds: number): ApiKey {
       const nowMs = clock.nowMs();
+      const runsUntil = Math.max(before.previous?.endsAt ?? 0, before.importedEndsAt ?? 0);
+      if (seconds > 0 && runsUntil > nowMs) {
+        throw conflict('The secret before the last rotation still works. Wait for its end, or rotate without overlap.');
+      }
       const state = stateOf(before, nowMs);
       if (state === 'revoked' || state === 'expired') throw conflict(`The API key is ${state}.`);
       if (state === 'suspended' && seconds > 0) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kit/clock.ts';
+import { constantTimeEqual, sha256 } from '../../kit/digest.ts';
 import { type Cached, createTaggedCache, type TaggedCache } from '../../kit/tagged-cache.ts';
 import { isAllowedAddress } from '../api-keys/addresses.ts';
 import { type ApiKey, stateOf } from '../api-keys/api-key.ts';
@@ -20,8 +21,12 @@ const DOUBTFUL_MS = 1000;
 
 type HeldScopes = (granted: readonly string[], owner: KeyWithOwner['owner']) => readonly string[];
 
-/** What is remembered of a key: whom it stands for is made out once, not with every request. */
-type KnownKey = KeyWithOwner & { principal: Principal };
+/** What is remembered of a key, so that it is made out once and not with every request. */
+type KnownKey = KeyWithOwner & {
+  principal: Principal;
+  /** SHA-256 of the text that was found to match the current digest; a keyed digest costs much more than a plain one. */
+  provenBy: string | null;
+};
 
 /** Where a request came from, and the address or network that attempts are counted by. */
 export interface Caller {
@@ -88,7 +93,7 @@ export function createApiKeyResolver({
 
   async function known(finding: Promise<KeyWithOwner | null>): Promise<KnownKey | null> {
     const found = await finding;
-    return found && { ...found, principal: principalOf(found, heldScopes) };
+    return found && { ...found, principal: principalOf(found, heldScopes), provenBy: null };
   }
 
   /** Under which algorithm a key was imported cannot be seen by its text. */
@@ -139,7 +144,11 @@ export function createApiKeyResolver({
       if (!entry) return refused('unknown', null);
       if (!knowsPeppersOf(digests, entry.value.key)) await digests.reload();
       const { current, previous } = entry.value.key;
-      if (current && digests.matches(text, current)) {
+      const fingerprint = sha256(text);
+      const { provenBy } = entry.value;
+      const isProven = provenBy !== null && constantTimeEqual(fingerprint, provenBy);
+      if (current && (isProven || digests.matches(text, current))) {
+        entry.value.provenBy = fingerprint;
         if (!digests.isCurrent(current)) onOutdatedDigest(entry.value.key, text);
         return judge(entry, ip, null);
       }

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Principal } from '../../domain/credentials/principal.ts';
+import { allowOrigin, answerPreflight } from '../../http/cors.ts';
 import { setRateLimitHeaders } from '../../http/rate-limit-headers.ts';
 import { factsOf } from '../../http/request-context.ts';
 import type { ErrorWriter, Handler, Route } from '../../http/routes.ts';
@@ -31,6 +32,7 @@ export function createApi({
   exposed,
   limitByCaller,
   audience,
+  apiOrigins,
   thumbprintOf,
   clock,
 }: {
@@ -45,6 +47,8 @@ export function createApi({
   limitByCaller: LimitByCaller;
   /** What access tokens for our own endpoints name. */
   audience: string;
+  /** Whose pages may call it with tokens. */
+  apiOrigins: readonly string[];
   thumbprintOf: (ctx: Context) => string | null;
   clock: Clock;
 }): (path: string) => Route | null {
@@ -57,6 +61,7 @@ export function createApi({
 
   async function run(ctx: Context, entry: TableRoute, parameters: Readonly<Record<string, string>>): Promise<void> {
     ctx.res.setHeader('Cache-Control', 'no-store');
+    if (apiOrigins.length > 0) allowOrigin(ctx, apiOrigins);
     const { route, dialect } = entry;
     const operation = OPERATIONS[route.operation];
     if (ctx.querystring !== '') await exposed.refuseInUrl(ctx, ctx.querystring);
@@ -161,10 +166,13 @@ export function createApi({
       method,
       (ctx) => run(ctx, entry, parameters),
     ]);
+    const methods = Object.fromEntries(handlers);
+    if (methods.GET) methods.HEAD = methods.GET;
+    if (apiOrigins.length > 0) methods.OPTIONS = (ctx) => answerPreflight(ctx, Object.keys(methods).join(', '));
     return {
       name: `api ${path}`,
-      methods: Object.fromEntries(handlers),
-      writeError: (ctx, error) => writerOf(routes[ctx.method]?.dialect ?? dialects[0])(ctx, error),
+      methods,
+      writeError: (ctx, error) => writerOf((routes[ctx.method] ?? routes.GET)?.dialect ?? dialects[0])(ctx, error),
     };
   }
 

@@ -42,7 +42,8 @@ export type Guard = (
   requirements: Requirements,
   request: {
     facts: RequestFacts;
-    judged: JudgedRequest;
+    /** Asked for bound credentials only, and few are. */
+    judged: () => JudgedRequest;
     /** Where the judged request came from, when that is told; for what is good from some addresses only. */
     ip?: string;
     onLimits?: (decision: LimitDecision) => void;
@@ -141,14 +142,19 @@ export function createGuard({
     };
 
     if (principal.confirmation !== null || presented.from === 'dpop') {
-      const unbound = await checkBinding(principal.confirmation, presented, judged);
+      const unbound = await checkBinding(principal.confirmation, presented, judged());
       if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented, requirements));
     }
     const { audiences, environment } = requirements;
     const scopes =
       typeof requirements.scopes === 'function' ? requirements.scopes(principal) : (requirements.scopes ?? []);
     if (audiences && !isMeantFor(principal, audiences)) {
-      throw await refuseUse('wrong-audience', unauthenticated(presented, requirements));
+      const error = new AppError('unauthenticated', {
+        public: 'The token is meant for another audience.',
+        headers: challenge(requirements, { error: 'invalid_token' }),
+        facts: { credential: 'token' },
+      });
+      throw await refuseUse('wrong-audience', error);
     }
     if (environment !== undefined && (principal.environment ?? usualEnvironment) !== environment) {
       throw await refuseUse('wrong-environment', unauthenticated(presented, requirements));

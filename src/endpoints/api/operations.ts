@@ -326,9 +326,10 @@ export const OPERATIONS = {
   rotateApiKey: {
     summary: 'Replace the secret of an API key',
     description:
-      'The id stays. The secret before works until the overlap ends; its callers are told by a response header.',
+      'The id stays. The secret before works until the overlap ends; its callers are told by a response header. While one runs, only `overlap_seconds: 0` is taken, which ends both.',
     tag: 'API keys',
     access: 'manage-keys',
+    idempotent: true,
     limit: { quota: 60, windowSeconds: 60 },
     input: z.strictObject({ id, overlap_seconds: z.int().min(0).max(604_800).default(86_400) }),
     output: ApiKeyWithSecret,

@@ -9,6 +9,7 @@ import { factsOf } from '../../http/request-context.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Guard } from './guard.ts';
 import { judgedRequest } from './judged-request.ts';
+import type { LimitByCaller } from './limit-by-caller.ts';
 
 export interface UsedProviderKey {
   provider: Provider;
@@ -34,15 +35,20 @@ export interface UseProviderKey {
   forPrincipal(ctx: Context, principal: Principal, wanted: Wanted): Promise<UsedProviderKey>;
 }
 
+/** Uses of one user's keys by one resource server: room for work, none for emptying the vault with a stolen secret. */
+const USE_LIMIT = { name: 'provider-keys', quota: 600, windowSeconds: 60 };
+
 export function createUseProviderKey({
   vault,
   guard,
   authenticateCaller,
   findResource,
   thumbprintOf,
+  limitByCaller,
   isOurs,
 }: {
   vault: Vault;
+  limitByCaller: LimitByCaller;
   /** Whether a text can only be a credential of ours. */
   isOurs: (text: string) => boolean;
   guard: Guard;
@@ -81,6 +87,7 @@ export function createUseProviderKey({
         public: 'A client stores no provider keys; send the credential of a user.',
       });
     }
+    await limitByCaller(ctx, USE_LIMIT, `${client.id}\0${principal.subject}`);
     const { ip, requestId } = factsOf(ctx);
     const by = { clientId: client.id, ip, requestId, credentialId: principal.keyId ?? principal.sessionId };
     const { provider: name, keyId, providerKey } = wanted;

@@ -2,7 +2,7 @@ import type { ApiKey } from '../../domain/api-keys/api-key.ts';
 import type { ApiKeyStore, KeyWithOwner } from '../../domain/api-keys/api-key-store.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccount } from './account-rows.ts';
 import { API_KEY_COLUMNS, type ApiKeyRow, toApiKey, toApiKeyRow } from './api-key-rows.ts';
-import { type Database, insertSql, type Value } from './database.ts';
+import { type Database, insertSql, type Statements, type Value } from './database.ts';
 import { insertOnce } from './idempotent-request-store.ts';
 import { rowBatches } from './row-batches.ts';
 
@@ -85,12 +85,8 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return new Map(rows.map((row) => [row.id, row.last_used_at]));
     },
 
-    async update(key) {
-      const row = toApiKeyRow(key);
-      const values = REPLACED.map((column) => row[column]);
-      const rotatedAt = key.rotatedAt ?? -1;
-      return (await database.affected(UPDATE, [rotatedAt, rotatedAt, ...values, key.id, key.version])) === 1;
-    },
+    update: (key) => update(database, key),
+    updateOnce: (key, request) => insertOnce(database, request, (tx) => update(tx, key)),
 
     async listExpiring(beforeMs, nowMs, days, limit) {
       const sql =
@@ -104,6 +100,13 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return (await database.affected(sql, [days, id, days])) === 1;
     },
   };
+}
+
+async function update(statements: Statements, key: ApiKey): Promise<boolean> {
+  const row = toApiKeyRow(key);
+  const values = REPLACED.map((column) => row[column] as Value);
+  const rotatedAt = key.rotatedAt ?? -1;
+  return (await statements.affected(UPDATE, [rotatedAt, rotatedAt, ...values, key.id, key.version])) === 1;
 }
 
 const ownerRow = (row: JoinedRow): AccountRow =>

@@ -228,7 +228,7 @@ describe('bad input', () => {
       );
       const reply = await call(harness, `${known.includes('PUT') ? 'PATCH' : 'PUT'} ${path}`, { body: {} });
       expectProblem(reply, path, 405);
-      expect(reply.headers.allow?.split(', ')).to.have.members(known);
+      expect(reply.headers.allow?.split(', ')).to.have.members(known.includes('GET') ? [...known, 'HEAD'] : known);
     }
   });
 

@@ -56,10 +56,14 @@ describe('gatehouse api-key', () => {
   it('makes it as it is told', async () => {
     const first = await create();
     const key = await create(
-      ...['--environment', environment, '--scope', '', '--expires-in-days', '7', '--namespace', first.namespace],
+      ...['--environment', environment, '--scope', 'read', '--expires-in-days', '7', '--namespace', first.namespace],
       ...['--allow-address', '10.0.0.0/8', '--allow-address', '::1', '--limit', '100/1m'],
     );
-    expect(key).to.deep.include({ scopes: [], namespace: first.namespace, limit: { quota: 100, windowSeconds: 60 } });
+    expect(key).to.deep.include({
+      scopes: ['write'],
+      namespace: first.namespace,
+      limit: { quota: 100, windowSeconds: 60 },
+    });
     expect(key).to.deep.include({ allowedAddresses: ['10.0.0.0/8', '::1'], createdBy: 'operator', state: 'active' });
     expect(Date.parse(key.expiresAt)).to.be.closeTo(Date.now() + 7 * DAY_MS, 60_000);
     const [newest] = await gatehouse.json(['api-key', 'list', '--owner', key.ownerId]);

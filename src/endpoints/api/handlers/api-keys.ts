@@ -82,7 +82,7 @@ export function createApiKeyHandlers({
       return answer(await manageApiKeys.update(id, change, actorOf(call)));
     },
     async rotateApiKey({ id, overlap_seconds: overlapSeconds }, call) {
-      const { key, secret } = await manageApiKeys.rotate(id, overlapSeconds, actorOf(call));
+      const { key, secret } = await manageApiKeys.rotate(id, overlapSeconds, actorOf(call), call.repeatable);
       return { ...answer(key), key: secret };
     },
     resumeApiKey: async ({ id }, call) => answer(await manageApiKeys.resume(id, actorOf(call))),

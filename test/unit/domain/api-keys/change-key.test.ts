@@ -33,13 +33,35 @@ describe('changing an API key', () => {
       expect([await world.works(first.secret), await world.works(second.secret)]).to.deep.equal([false, true]);
     });
 
-    it('again during an overlap ends the oldest secret', async () => {
+    it('again during an overlap cuts nobody off who was promised time, unless it is to end every secret', async () => {
       const first = await world.issue();
       const second = await world.manage.rotate(first.key.id, 3600, world.asAda);
       world.clock.atMs += 1000;
-      const third = await world.manage.rotate(first.key.id, 3600, world.asAda);
+      expect(await refusalOf(world.manage.rotate(first.key.id, 3600, world.asAda))).to.include({ code: 'conflict' });
+      expect(await Promise.all([first, second].map(({ secret }) => world.works(secret)))).to.deep.equal([true, true]);
+      const third = await world.manage.rotate(first.key.id, 0, world.asAda);
       const works = await Promise.all([first, second, third].map(({ secret }) => world.works(secret)));
-      expect(works).to.deep.equal([false, true, true]);
+      expect(works).to.deep.equal([false, false, true]);
+      await world.manage.rotate(first.key.id, 3600, world.asAda);
+    });
+
+    it('under one Idempotency-Key is one rotation with one answer, for 50 at once and for a later retry', async () => {
+      const { key } = await world.issue();
+      const repeatable = { idempotencyKey: 'once', content: '{"overlap_seconds":3600}' };
+      const rotate = () => world.manage.rotate(key.id, 3600, world.asAda, repeatable);
+      const answers = await Promise.allSettled(Array.from({ length: 50 }, rotate));
+      const secrets = new Set(
+        answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.secret] : [])),
+      );
+      expect(secrets.size).to.equal(1);
+      const late = await rotate();
+      expect(late.repeated).to.equal(true);
+      expect([...secrets]).to.deep.equal([late.secret]);
+      expect(await world.works(late.secret)).to.equal(true);
+      const other = { ...repeatable, content: '{"overlap_seconds":0}' };
+      expect(await refusalOf(world.manage.rotate(key.id, 0, world.asAda, other))).to.include({
+        code: 'idempotency_mismatch',
+      });
     });
 
     it('takes an overlap of 0 to 7 days', async () => {

@@ -54,7 +54,9 @@ describe('importing API keys', () => {
     expect(two?.key).to.deep.include({ id: ids[1], environment: 'test', scopes: ['read', 'write'] });
     expect(await find(`${text}2`)).to.equal(null);
     expect(world.announced).to.include('imported');
-    expect((await world.events('api_key.imported'))[0]).to.include({ count: 2, by: 'operator' });
+    // In the trail of each account that was given keys.
+    expect(await world.events('api_key.imported')).to.have.length(2);
+    expect((await world.events('api_key.imported'))[0]).to.include({ count: 1, by: 'operator' });
   });
 
   it('gives each an id that a rotation can put into a key of ours', async () => {
@@ -63,9 +65,9 @@ describe('importing API keys', () => {
     const { key, secret } = await world.manage.rotate(id, 3600, world.asAda);
     expect(world.format.parse(secret)).to.deep.equal({ id, environment: 'test' });
     expect(key).to.include({ previous: null, importedEndsAt: world.clock.atMs + 3_600_000, prefix: 'mem_test_' });
-    const again = await world.manage.rotate(id, 3600, world.asAda);
+    const again = await world.manage.rotate(id, 0, world.asAda);
     expect(again.key.importedEndsAt).to.equal(world.clock.atMs);
-    expect(await world.works(secret)).to.equal(true);
+    expect(await world.works(again.secret)).to.equal(true);
   });
 
   it('names what is wrong with a line, and imports the others', async () => {

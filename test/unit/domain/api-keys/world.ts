@@ -64,6 +64,7 @@ export async function createWorld(
     defaultScopes: ['read', 'write'],
     defaultLifetimeSeconds: lifetimeSeconds,
     leakPolicy,
+    maxLiveKeys: 1000,
     audit: createAudit({ store: stores.audit, clock }),
     announce: async (...tags) => void announced.push(...tags),
     clock,

@@ -185,7 +185,7 @@ describe('the OpenAPI document', () => {
     const offering = operationsOf(document)
       .filter(({ operation }) => JSON.stringify(operation.parameters ?? []).includes('Idempotency-Key'))
       .map(({ operation }) => operation.operationId);
-    expect(offering).to.deep.equal(['createApiKey', 'addProviderKey']);
+    expect(offering).to.deep.equal(['createApiKey', 'rotateApiKey', 'addProviderKey']);
     for (const id of ['POST /v1/api-keys', 'POST /v1/provider-keys']) {
       expect(find(document, id).responses).to.have.property('422');
     }
