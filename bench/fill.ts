@@ -43,6 +43,20 @@ export async function fillTokens(
   else await withoutIndexes(db, 'token_records', insert);
 }
 
+/** API keys of one account that is not there: nobody shows them. */
+export async function fillApiKeys(db: Knex, count: number): Promise<void> {
+  const nowMs = Date.now();
+  await withoutIndexes(db, 'api_keys', () =>
+    db.raw(
+      `insert into api_keys (id, owner_id, name, environment, prefix, last_four, current_mac, current_pepper_id, scopes,
+         allowed_addresses, namespace, created_by, created_at, updated_at, previous_uses, version)
+       select 'key_' || substr(${digest(`'k' || i`)}, 1, 16), 'acc_' || i % 100000, 'Key ' || i, 'live', 'gh_live_', 'abcd',
+         ${digest(`'m' || i`)}, 'bulk', '["read"]', '[]', 'ns_' || i, 'acc_' || i % 100000, ${nowMs}, ${nowMs}, 0, 1
+       from generate_series(1, ${count}) as i`,
+    ),
+  );
+}
+
 interface Named {
   name: string;
   definition: string;

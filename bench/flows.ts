@@ -21,6 +21,7 @@ export interface Flows {
   signIn(email: string): Promise<Code>;
   redeem(code: Code): Promise<Tokens>;
   refresh(tokens: Tokens): Promise<Tokens>;
+  verify(apiKey: string): Promise<void>;
   close(): void;
 }
 
@@ -45,6 +46,9 @@ export function createFlows(server: MeasuredServer, { machine, api, web }: Fixtu
     redeem: ({ code, verifier }) =>
       tokens(form({ grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: CALLBACK }), web),
     refresh: ({ refresh_token }) => tokens(form({ grant_type: 'refresh_token', refresh_token }), web),
+    async verify(apiKey) {
+      due(await http.send('/v1/auth/verify', { headers: { 'X-API-Key': apiKey } }), 200);
+    },
     close: http.close,
   };
 }

@@ -1,15 +1,17 @@
 import { withConnection } from '../test/support/servers/sql-server.ts';
-import { fillClients, fillTokens } from './fill.ts';
+import { createCredentials } from './credentials.ts';
+import { fillApiKeys, fillClients, fillTokens } from './fill.ts';
 import { type Credentials, type Fixture, JWT_API, OPAQUE_API } from './fixtures.ts';
 import { createFlows, type Flows } from './flows.ts';
 import { createAccounts, createClients, prepare } from './prepare.ts';
 import { type Gatehouse, startGatehouse } from './servers.ts';
 import { median } from './statistics.ts';
-import { type Finding, findingsTable } from './table.ts';
+import { atMost, type Finding, findingsTable } from './table.ts';
 import type { Setting } from './targets.ts';
 
 const CLIENTS = 1_000_000;
 const TOKENS = 5_000_000;
+const API_KEYS = 1_000_000;
 const TIMES = 400;
 /** A sign-in takes ten requests and a password hash. */
 const SIGN_INS = 60;
@@ -21,6 +23,7 @@ interface Side {
   flows: Flows;
   emails: string[];
   strangers: Credentials[];
+  apiKeys: readonly string[];
 }
 
 /** Every flow, one at a time, in turn against an empty and a large database, so that both see the same machine. */
@@ -30,13 +33,15 @@ export async function measureLarge({ postgres, redisUrl, print }: Setting): Prom
     const fixture = await prepare(databases);
     const strangers = await createClients(databases, TIMES);
     const emails = await createAccounts(databases, SIGN_INS);
+    const { keys: apiKeys } = await createCredentials(databases, { keys: TIMES });
     if (redisDatabase === 1) await fill(databaseUrl, print);
     await withConnection('pg', databaseUrl, (db) => db.raw('vacuum analyze'));
     const gatehouse = await startGatehouse(databases);
-    return { gatehouse, fixture, flows: createFlows(gatehouse, fixture), emails, strangers };
+    return { gatehouse, fixture, flows: createFlows(gatehouse, fixture), emails, strangers, apiKeys };
   }
   const empty = await open(postgres.url, 0);
-  const large = await open(await postgres.createDatabase(), 1);
+  const largeUrl = await postgres.createDatabase();
+  const large = await open(largeUrl, 1);
 
   const findings: Finding[] = [];
   async function compare(
@@ -74,6 +79,16 @@ export async function measureLarge({ postgres, redisUrl, print }: Setting): Prom
     ({ flows, strangers }, turn) => flows.clientCredentials(JWT_API, strangers[turn]),
     0,
   );
+  const statements = { before: (await large.gatehouse.counters()).sql, after: 0 };
+  await compare(
+    'verify, API key not seen before',
+    TIMES,
+    ({ flows, apiKeys }, turn) => flows.verify(apiKeys[turn] ?? ''),
+    0,
+  );
+  statements.after = (await large.gatehouse.counters()).sql;
+  findings.push(atMost('the same, SQL statements each', 1.1, (statements.after - statements.before) / TIMES));
+  findings.push(await indexUse(largeUrl));
   await compare('introspection, opaque', TIMES, (side) => side.flows.introspect(tokens.get(side) ?? ''));
   await compare(
     'first sign-in and consent',
@@ -102,10 +117,22 @@ export async function measureLarge({ postgres, redisUrl, print }: Setting): Prom
   print(`\n${findingsTable(findings)}`);
 }
 
+/** How PostgreSQL finds an API key among a million. */
+const indexUse = (databaseUrl: string): Promise<Finding> =>
+  withConnection('pg', databaseUrl, async (db) => {
+    const { rows } = (await db.raw(
+      "explain select * from api_keys join accounts on accounts.id = api_keys.owner_id where api_keys.id = 'key_x'",
+    )) as { rows: { 'QUERY PLAN': string }[] };
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    const passed = plan.includes('api_keys_pkey') && !plan.includes('Seq Scan on api_keys');
+    return { name: 'the same, by its index', target: 'yes', measured: passed ? 'yes' : plan, passed };
+  });
+
 async function fill(databaseUrl: string, print: (text: string) => void): Promise<void> {
   const startedAt = performance.now();
   const size = await withConnection('pg', databaseUrl, async (db) => {
     await fillClients(db, CLIENTS);
+    await fillApiKeys(db, API_KEYS);
     await fillTokens(db, { count: TOKENS, expiresInSeconds: 86_400 });
     const { rows } = (await db.raw('select pg_size_pretty(pg_database_size(current_database())) as size')) as {
       rows: { size: string }[];
@@ -113,5 +140,5 @@ async function fill(databaseUrl: string, print: (text: string) => void): Promise
     return rows[0]?.size;
   });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
-  print(`${CLIENTS} clients and ${TOKENS} token rows loaded in ${seconds} s: ${size}`);
+  print(`${CLIENTS} clients, ${API_KEYS} API keys and ${TOKENS} token rows loaded in ${seconds} s: ${size}`);
 }

@@ -32,6 +32,9 @@ database, all of them open. \`openssl rand -base64 32\` makes one. It is not par
 Production requires it. Development keeps the list in \`secrets.json\` of \`GATEHOUSE_DATA_DIR\`, readable by its owner alone, and makes
 it once, for an empty database. A database whose secret is gone is not opened with a new one: the server refuses to start.
 
+\`GATEHOUSE_IMPORT_HMAC_KEY\` is the HMAC key of the system that API keys were imported from (\`hmac-sha256\`). Every process needs it for
+as long as such keys are in use: without it they look unknown.
+
 To replace a secret:
 
 1. Put a new one in front: \`GATEHOUSE_SECRETS=new,old\`, in development \`{ "secrets": ["new", "old"] }\` in \`data/secrets.json\`. Restart

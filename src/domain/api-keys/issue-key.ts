@@ -84,7 +84,9 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
     }
     const scopes = input.scopes ? [...new Set(input.scopes)] : keyScopes.usual(owner, actor);
     if (scopes.length === 0) {
-      const problem = 'name at least one; there is none that a key gets by itself and that you may give';
+      const problem = input.scopes
+        ? 'name at least one'
+        : 'name them; of those that a key gets by itself you may give none';
       requireValid([{ field: 'scopes', problem }]);
     }
     requireNothingBeyond(keyScopes.beyond(scopes, owner, actor));

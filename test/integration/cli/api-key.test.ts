@@ -60,7 +60,7 @@ describe('gatehouse api-key', () => {
       ...['--allow-address', '10.0.0.0/8', '--allow-address', '::1', '--limit', '100/1m'],
     );
     expect(key).to.deep.include({
-      scopes: ['write'],
+      scopes: ['read'],
       namespace: first.namespace,
       limit: { quota: 100, windowSeconds: 60 },
     });
