@@ -192,6 +192,7 @@ export function createJsonApi({
   const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });
   const useProviderKey = createUseProviderKey({
     limitByCaller,
+    usesPerMinute: config.providerKeyUsesPerMinute,
     vault,
     guard,
     authenticateCaller,

@@ -113,6 +113,13 @@ export const SETTINGS = {
   GATEHOUSE_PROVIDER_KEY_CHECK: flag
     .default(false)
     .describe('Ask the provider whether a key is good when it is stored. Sends the key to the provider.'),
+  GATEHOUSE_PROVIDER_KEY_USES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(600)
+    .describe('How often in a minute one resource server may use the provider keys of one user.'),
   GATEHOUSE_USAGE_RETENTION: duration('400d', { min: 86_400 }).describe('How long usage counts are kept.'),
   GATEHOUSE_PROCESSES: z.coerce
     .number()
@@ -239,6 +246,7 @@ export interface Config {
   apiKeyLifetimeSeconds: number | null;
   leakPolicy: 'revoke' | 'suspend';
   checkProviderKeys: boolean;
+  providerKeyUsesPerMinute: number;
   /** Processes that share the rate limits. */
   processes: number;
   mtls: { header: string | null };
@@ -327,6 +335,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     apiKeyLifetimeSeconds: settings.GATEHOUSE_API_KEY_LIFETIME,
     leakPolicy: settings.GATEHOUSE_LEAK_POLICY,
     checkProviderKeys: settings.GATEHOUSE_PROVIDER_KEY_CHECK,
+    providerKeyUsesPerMinute: settings.GATEHOUSE_PROVIDER_KEY_USES,
     processes: settings.GATEHOUSE_PROCESSES ?? settings.WEB_CONCURRENCY,
     mtls: { header: settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER ?? null },
   } satisfies Config);

@@ -27,6 +27,7 @@ export const DEMO = {
   spa: { id: 'demo-spa', method: 'none' },
   native: { id: 'demo-native', method: 'none' },
   machine: { id: 'demo-machine', method: 'client_secret_basic', secret: 'demo-machine-secret' },
+  gateway: { id: 'demo-gateway', method: 'client_secret_basic', secret: 'demo-gateway-secret' },
   api: { id: 'demo-api', method: 'client_secret_basic', secret: 'demo-api-secret' },
 } as const satisfies Record<string, TestClient>;
 

@@ -35,9 +35,6 @@ export interface UseProviderKey {
   forPrincipal(ctx: Context, principal: Principal, wanted: Wanted): Promise<UsedProviderKey>;
 }
 
-/** Uses of one user's keys by one resource server: room for work, none for emptying the vault with a stolen secret. */
-const USE_LIMIT = { name: 'provider-keys', quota: 600, windowSeconds: 60 };
-
 export function createUseProviderKey({
   vault,
   guard,
@@ -45,10 +42,13 @@ export function createUseProviderKey({
   findResource,
   thumbprintOf,
   limitByCaller,
+  usesPerMinute,
   isOurs,
 }: {
   vault: Vault;
   limitByCaller: LimitByCaller;
+  /** Of one user's keys by one resource server: room for work, none for emptying the vault with a stolen secret. */
+  usesPerMinute: number;
   /** Whether a text can only be a credential of ours. */
   isOurs: (text: string) => boolean;
   guard: Guard;
@@ -87,7 +87,11 @@ export function createUseProviderKey({
         public: 'A client stores no provider keys; send the credential of a user.',
       });
     }
-    await limitByCaller(ctx, USE_LIMIT, `${client.id}\0${principal.subject}`);
+    await limitByCaller(
+      ctx,
+      { name: 'provider-keys', quota: usesPerMinute, windowSeconds: 60 },
+      `${client.id}\0${principal.subject}`,
+    );
     const { ip, requestId } = factsOf(ctx);
     const by = { clientId: client.id, ip, requestId, credentialId: principal.keyId ?? principal.sessionId };
     const { provider: name, keyId, providerKey } = wanted;

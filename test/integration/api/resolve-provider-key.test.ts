@@ -231,4 +231,21 @@ describe('the provider key of a user', () => {
     }
     expect((await ask({}, '')).headers).to.not.have.property('x-upstream-key');
   });
+
+  it('is handed out so often a minute and no more, for each user and resource server apart', async () => {
+    await using few = await startHarness({ env: { GATEHOUSE_PROVIDER_KEY_USES: '3' } });
+    few.keepSecret(VALUE);
+    const asGateway = { authorization: basic(DEMO.gateway.id, DEMO.gateway.secret) };
+    async function uses(credential: string): Promise<number[]> {
+      const body = { credential, provider: 'openai' };
+      const replies = Array.from({ length: 5 }, () =>
+        call(few, 'POST /v1/provider-keys/resolve', { body, headers: asGateway }),
+      );
+      return (await Promise.all(replies)).map(({ status }) => status).sort();
+    }
+    for (const who of [await newPerson(few), await newPerson(few)]) {
+      await good(call(few, 'POST /v1/provider-keys', { as: who.token, body: { provider: 'openai', value: VALUE } }));
+      expect(await uses(who.token)).to.deep.equal([200, 200, 200, 429, 429]);
+    }
+  });
 });
