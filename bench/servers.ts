@@ -35,6 +35,7 @@ const START_SECONDS = 60;
 export function gatehouseEnv({ databaseUrl, redisUrl }: Databases): Record<string, string> {
   return {
     NODE_ENV: 'production',
+    GATEHOUSE_AUTHORIZATIONS: '10000000',
     ISSUER,
     DATABASE_URL: databaseUrl,
     ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),

@@ -40,9 +40,6 @@ import type { ErrorWriter, Route } from './http/routes.ts';
 import { AppError } from './kit/errors.ts';
 import { CACHE_MS, type Services } from './services.ts';
 
-/** New authorizations from one address, which may be that of an office. */
-const AUTHORIZE_LIMIT = { name: 'authorize', quota: 600, windowSeconds: 60 };
-
 /** The JSON API, and what the rest of the server needs of it. */
 export interface Api {
   route(path: string): Route | null;
@@ -50,6 +47,8 @@ export interface Api {
   writeError: ErrorWriter;
   /** In force, the product's own first. */
   dialects: readonly [Dialect, ...Dialect[]];
+  /** Whether a header of a request holds what can be no credential. */
+  isMalformed(name: string, value: string): boolean;
   /** For introspection. */
   findApiKey(ctx: Context, text: string): Promise<Principal | null>;
   limitAuthorize(ctx: Context): Promise<void>;
@@ -267,7 +266,10 @@ export function createJsonApi({
 
   const wellKnown = createWellKnown({ issuer, title: dialect.title, catalogue, keyFormat });
 
+  const places = new Set(dialect.credentials.headers);
   return {
+    isMalformed: (name, value) =>
+      places.has(name) && resolver.isMalformed(name === 'authorization' ? value.replace(/^bearer +/i, '') : value),
     writeError: createErrorWriter({ dialect, clock }),
     dialects,
     async findApiKey(ctx, text) {
@@ -279,7 +281,12 @@ export function createJsonApi({
         throw error;
       }
     },
-    limitAuthorize: (ctx) => limitByCaller(ctx, AUTHORIZE_LIMIT, factsOf(ctx).addressGroup),
+    limitAuthorize: (ctx) =>
+      limitByCaller(
+        ctx,
+        { name: 'authorize', quota: config.authorizationsPerMinute, windowSeconds: 60 },
+        factsOf(ctx).addressGroup,
+      ),
     route: (path) =>
       path === FORWARD_AUTH || path.startsWith(`${FORWARD_AUTH}/`) ? forwardAuth : (wellKnown(path) ?? api(path)),
   };

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import Keygrip from 'keygrip';
 import Koa, { type Context } from 'koa';
@@ -8,6 +9,7 @@ import { createBindingCheck } from './domain/credentials/proof/check-binding.ts'
 import { createDpopNonces } from './domain/credentials/proof/nonces.ts';
 import { createDpopProofVerifier } from './domain/credentials/proof/verify-proof.ts';
 import { createBearerText } from './domain/tokens/bearer-text.ts';
+import { FORWARD_AUTH } from './endpoints/api/forwarded-request.ts';
 import { createOpenApiRoutes } from './endpoints/api/openapi-routes.ts';
 import { createConsentPage } from './endpoints/interactions/consent.ts';
 import { createEnginePages } from './endpoints/interactions/engine-pages.ts';
@@ -36,6 +38,7 @@ import { createTokenCodec } from './endpoints/oauth/token-codec.ts';
 import { createTokenEndpoint } from './endpoints/oauth/token-endpoint.ts';
 import { health, readiness } from './endpoints/ops/health.ts';
 import { createMetrics, type Metrics, metricsHandler } from './endpoints/ops/metrics.ts';
+import { behind, createAnswerAgain } from './http/answer-again.ts';
 import { certificateOf } from './http/client-certificate.ts';
 import { createCsrf } from './http/csrf.ts';
 import { createDeviceCookie } from './http/device-cookie.ts';
@@ -52,7 +55,7 @@ import type { Services } from './services.ts';
 
 export interface App {
   /** For `http.createServer`. */
-  handler: ReturnType<Koa['callback']>;
+  handler: RequestListener;
   metrics: Metrics;
   /** From now on readiness says no, so that load balancers look elsewhere. */
   drain(): void;
@@ -325,8 +328,13 @@ export function createApp(services: Services, { version }: { version: string }):
 
   /** Before a route is known, a browser gets a page and everything else JSON. */
   const writeByAccept: ErrorWriter = (ctx, error) =>
-    (ctx.get('accept').includes('text/html') ? writePage : api.writeError)(ctx, error);
+    (ctx.get('accept').includes('text/html')
+      ? writePage
+      : (oauth(withoutBase(ctx.path, basePath))?.writeError ?? api.writeError))(ctx, error);
 
+  // What resource servers ask all the time.
+  const verifyTarget = `${basePath}/v1/auth/verify`;
+  const forwardAuthTarget = basePath + FORWARD_AUTH;
   const app = new Koa();
   app.keys = cookieKeys;
   app.on('error', (err) => log.error({ err }, 'response failed'));
@@ -335,6 +343,15 @@ export function createApp(services: Services, { version }: { version: string }):
     protocol: { get: () => issuerUrl.protocol.slice(0, -1) },
     host: { get: () => issuerUrl.host },
   });
+  const again = createAnswerAgain({
+    isCandidate: (target) => target === verifyTarget || target.startsWith(forwardAuthTarget),
+    isMalformed: api.isMalformed,
+    clock,
+    log,
+    observe: metrics.observe,
+  });
+  services.onCredentialsChanged(() => again.forget());
+  app.use(again.remember);
   app.use(requestContext({ isTrustedProxy, log, clock, observe: metrics.observe }));
   app.use(securityHeaders({ https }));
   app.use(
@@ -353,7 +370,7 @@ export function createApp(services: Services, { version }: { version: string }):
   });
 
   return {
-    handler: app.callback(),
+    handler: behind(again, app.callback()),
     metrics,
     drain: () => {
       draining = true;

@@ -200,6 +200,8 @@ export async function createServices({
     throttle: createThrottle({
       store: stores.throttle,
       fallback: createMemoryThrottleStore({ max: MAX_LOCAL_COUNTERS }),
+      // SQL that is busy is not away: everything else waits for it too.
+      answerWithinMs: config.redisUrl === null ? 5000 : 250,
       digester,
       clock,
     }),

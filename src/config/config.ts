@@ -113,6 +113,13 @@ export const SETTINGS = {
   GATEHOUSE_PROVIDER_KEY_CHECK: flag
     .default(false)
     .describe('Ask the provider whether a key is good when it is stored. Sends the key to the provider.'),
+  GATEHOUSE_AUTHORIZATIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(600)
+    .describe('New authorizations in a minute from one address, which may be that of an office.'),
   GATEHOUSE_PROVIDER_KEY_USES: z.coerce
     .number()
     .int()
@@ -247,6 +254,7 @@ export interface Config {
   leakPolicy: 'revoke' | 'suspend';
   checkProviderKeys: boolean;
   providerKeyUsesPerMinute: number;
+  authorizationsPerMinute: number;
   /** Processes that share the rate limits. */
   processes: number;
   mtls: { header: string | null };
@@ -335,6 +343,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     apiKeyLifetimeSeconds: settings.GATEHOUSE_API_KEY_LIFETIME,
     leakPolicy: settings.GATEHOUSE_LEAK_POLICY,
     checkProviderKeys: settings.GATEHOUSE_PROVIDER_KEY_CHECK,
+    authorizationsPerMinute: settings.GATEHOUSE_AUTHORIZATIONS,
     providerKeyUsesPerMinute: settings.GATEHOUSE_PROVIDER_KEY_USES,
     processes: settings.GATEHOUSE_PROCESSES ?? settings.WEB_CONCURRENCY,
     mtls: { header: settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER ?? null },

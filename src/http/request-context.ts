@@ -33,7 +33,8 @@ function peerAddress(remote: string): string {
   return address;
 }
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+/** What a proxy may call a request. */
+export const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
 /** First of all middleware: who asks, under which id; last to speak: one log line per request. */
 export function requestContext({

@@ -1,5 +1,4 @@
 import type { Clock } from '../../kit/clock.ts';
-import { constantTimeEqual, sha256 } from '../../kit/digest.ts';
 import { type Cached, createTaggedCache, type TaggedCache } from '../../kit/tagged-cache.ts';
 import { isAllowedAddress } from '../api-keys/addresses.ts';
 import { type ApiKey, stateOf } from '../api-keys/api-key.ts';
@@ -22,11 +21,7 @@ const DOUBTFUL_MS = 1000;
 type HeldScopes = (granted: readonly string[], owner: KeyWithOwner['owner']) => readonly string[];
 
 /** What is remembered of a key, so that it is made out once and not with every request. */
-type KnownKey = KeyWithOwner & {
-  principal: Principal;
-  /** SHA-256 of the text that was found to match the current digest; a keyed digest costs much more than a plain one. */
-  provenBy: string | null;
-};
+type KnownKey = KeyWithOwner & { principal: Principal };
 
 /** Where a request came from, and the address or network that attempts are counted by. */
 export interface Caller {
@@ -37,6 +32,8 @@ export interface Caller {
 export interface ApiKeyResolver {
   resolve(text: string, caller: Caller): Promise<Resolution>;
   forget(tag: CredentialTag): void;
+  /** For certain, and without asking anybody: no key of ours, where none was imported. */
+  isMalformed(text: string): boolean;
 }
 
 /** Finds out what an API key stands for. A malformed one costs no I/O, a warm one neither. */
@@ -93,7 +90,7 @@ export function createApiKeyResolver({
 
   async function known(finding: Promise<KeyWithOwner | null>): Promise<KnownKey | null> {
     const found = await finding;
-    return found && { ...found, principal: principalOf(found, heldScopes), provenBy: null };
+    return found && { ...found, principal: principalOf(found, heldScopes) };
   }
 
   /** Under which algorithm a key was imported cannot be seen by its text. */
@@ -144,11 +141,7 @@ export function createApiKeyResolver({
       if (!entry) return refused('unknown', null);
       if (!knowsPeppersOf(digests, entry.value.key)) await digests.reload();
       const { current, previous } = entry.value.key;
-      const fingerprint = sha256(text);
-      const { provenBy } = entry.value;
-      const isProven = provenBy !== null && constantTimeEqual(fingerprint, provenBy);
-      if (current && (isProven || digests.matches(text, current))) {
-        entry.value.provenBy = fingerprint;
+      if (current && digests.matches(text, current)) {
         if (!digests.isCurrent(current)) onOutdatedDigest(entry.value.key, text);
         return judge(entry, ip, null);
       }
@@ -157,6 +150,7 @@ export function createApiKeyResolver({
       }
       return refused('wrong-secret', entry.value);
     },
+    isMalformed: (text) => anyImported.known('any')?.value === false && format.read(text) === null,
     forget(tag) {
       for (const cache of [keys, imported, anyImported]) cache.forget(tag);
     },

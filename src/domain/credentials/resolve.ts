@@ -9,6 +9,8 @@ export interface CredentialResolver {
   resolve(presented: PresentedCredential, caller: Caller): Promise<Resolution>;
   /** Forgets what was remembered under this tag. */
   forget(tag: CredentialTag): void;
+  /** For certain, and without asking anybody: neither looks like a token nor can be a key. */
+  isMalformed(text: string): boolean;
 }
 
 /** What only a token can look like; everything else is taken for an API key. */
@@ -29,6 +31,7 @@ export function createCredentialResolver({
       if (from === 'login-cookie') return tokens.resolve(text, 'login', caller);
       return looksLikeToken(text) ? tokens.resolve(text, 'token', caller) : apiKeys.resolve(text, caller);
     },
+    isMalformed: (text) => !looksLikeToken(text) && apiKeys.isMalformed(text),
     forget(tag) {
       apiKeys.forget(tag);
       tokens.forget(tag);

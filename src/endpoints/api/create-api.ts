@@ -89,25 +89,14 @@ export function createApi({
     } catch (error) {
       throw inTheirNames(error, entry);
     }
-    const body = bodyOf(answer, entry);
+    const output = operation.output.parse(answer);
     ctx.status = route.status ?? operation.status;
-    if (body !== null) ctx.type = 'json';
-    ctx.body = body;
-  }
-
-  // A frozen answer is one that its handler gives again: what it is called in this dialect stays the same too.
-  const bodies = new WeakMap<TableRoute, WeakMap<object, string>>();
-
-  function bodyOf(answer: unknown, entry: TableRoute): string | null {
-    const { route } = entry;
-    const isKept = typeof answer === 'object' && answer !== null && Object.isFrozen(answer);
-    const known = isKept ? bodies.get(entry)?.get(answer) : undefined;
-    if (known !== undefined) return known;
-    const output = OPERATIONS[route.operation].output.parse(answer);
-    if (output === null) return null;
-    const body = JSON.stringify(route.answer ? (route.answer as (output: unknown) => unknown)(output) : output);
-    if (isKept) bodies.set(entry, (bodies.get(entry) ?? new WeakMap<object, string>()).set(answer, body));
-    return body;
+    if (output === null) {
+      ctx.body = null;
+      return;
+    }
+    ctx.type = 'json';
+    ctx.body = JSON.stringify(route.answer ? (route.answer as (output: unknown) => unknown)(output) : output);
   }
 
   async function admit(

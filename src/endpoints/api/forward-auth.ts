@@ -62,7 +62,7 @@ export function createForwardAuth({
     // What a stranger says of the method of a request cannot open the way for a cookie.
     const presented = readPresented(ctx, factsOf(ctx).byProxy ? original.method : 'UNKNOWN');
     if (provider !== null) await requireGateway(ctx);
-    const { principal, maxAgeSeconds } = await guard(presented.credential, requirements, {
+    const admitted = await guard(presented.credential, requirements, {
       facts: factsOf(ctx),
       judged: judgedRequest(ctx, thumbprintOf, original),
       onLimits: (decision) =>
@@ -71,6 +71,7 @@ export function createForwardAuth({
           nowSeconds: clock.nowSeconds(),
         }),
     });
+    const { principal } = admitted;
     if (provider !== null) {
       const { authorization, key, source } = await providerAuthorization(ctx, {
         principal,
@@ -78,7 +79,7 @@ export function createForwardAuth({
         providerKey: presented.providerKey,
       });
       ctx.set({ 'X-Upstream-Authorization': authorization, 'X-Upstream-Key': key, 'X-Upstream-Key-Source': source });
-    } else allowCaching(ctx, maxAgeSeconds);
+    } else allowCaching(ctx, admitted);
     noticeOldSecret(ctx, principal);
     setIdentity(ctx, principal);
     ctx.res.setHeader('X-Auth-Status', '200');

@@ -34,6 +34,8 @@ export interface Admitted {
   limits: LimitDecision;
   /** For so many seconds the answer may be believed without asking again. */
   maxAgeSeconds: number;
+  /** Counts another use of it, for an answer that is given again. */
+  count: () => void;
 }
 
 /** Lets a credential in, or throws what to tell its holder: unauthenticated, insufficient_scope, rate_limit_exceeded. */
@@ -189,6 +191,7 @@ export function createGuard({
       principal,
       limits,
       maxAgeSeconds: mustAskAgain ? 0 : believableSeconds(principal, resolution.readAtMs),
+      count: () => count(principal, 'allowed'),
     };
   };
 

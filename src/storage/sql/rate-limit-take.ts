@@ -5,11 +5,14 @@ import type { Dialect } from './dialect.ts';
 
 export const TABLE = 'rate_limits';
 
-/** The database's own clock in microseconds, the same throughout a statement. SQLite's has milliseconds. */
+/**
+ * The database's own clock in microseconds, read when the row is there: of those that wait for it each must see a later time than the
+ * one before, or the last would be refused for the time it waited. SQLite's has milliseconds.
+ */
 export const NOW: Record<Dialect, string> = {
   sqlite: "(cast(round(unixepoch('subsec') * 1000) as integer) * 1000)",
-  postgres: '(extract(epoch from statement_timestamp()) * 1000000)::bigint',
-  mariadb: 'cast(unix_timestamp(now(6)) * 1000000 as signed)',
+  postgres: '(extract(epoch from clock_timestamp()) * 1000000)::bigint',
+  mariadb: 'cast(unix_timestamp(sysdate(6)) * 1000000 as signed)',
 };
 
 /**

@@ -39,7 +39,7 @@ function expectPageOrRedirect(reply: Reply, issuer: string, callback: string): v
     expect(origin === new URL(issuer).origin || href.startsWith(callback), location).to.equal(true);
     expect(reply.status).to.equal(303);
   } else if (reply.status >= 400 && reply.text !== '') {
-    expect(reply.headers['content-type']).to.match(/^(text\/html|application\/json)/);
+    expect(reply.headers['content-type']).to.match(/^(text\/html|application\/(problem\+)?json)/);
     expect(reply.text).to.not.contain('<script>alert(1)');
   }
 }
@@ -63,7 +63,8 @@ for (const [stores, amount] of [
         env.DATABASE_URL = await (await requirePart('postgres', this)).createDatabase();
         env.REDIS_URL = (await requirePart('redis', this)).url;
       }
-      harness = await startHarness({ env });
+      // All of them come from one address.
+      harness = await startHarness({ env: { ...env, GATEHOUSE_AUTHORIZATIONS: '1000000' } });
       const opaque = await createResource(harness);
       web = await createClient(harness, {
         resources: [API, opaque.identifier],

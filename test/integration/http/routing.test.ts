@@ -102,7 +102,7 @@ describe('routing', () => {
     const html = await harness.get('/nothing-here', { accept: 'text/html' });
     expect([html.status, html.headers['content-type']]).to.deep.equal([404, 'text/html; charset=utf-8']);
     const json = await harness.get('/nothing-here', { accept: 'application/json' });
-    expect([json.status, json.json().error]).to.deep.equal([404, 'invalid_request']);
+    expect([json.status, json.json().code]).to.deep.equal([404, 'not_found']);
     expect(harness.log.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 

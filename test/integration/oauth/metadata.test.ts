@@ -98,7 +98,7 @@ describe('the server metadata', () => {
 
   it('answers 404, and no server error, for well-known documents it has not', async () => {
     for (const path of [
-      '/.well-known/oauth-protected-resource',
+      '/.well-known/oauth-protected-resource/other',
       '/.well-known/webfinger?resource=acct:x',
       '/.well-known/',
       '/.well-known/openid-configuration/',

@@ -1,5 +1,4 @@
 import type { Context } from 'koa';
-import type { Principal } from '../../../domain/credentials/principal.ts';
 import { setRateLimitHeaders } from '../../../http/rate-limit-headers.ts';
 import { factsOf, parseAddress } from '../../../http/request-context.ts';
 import type { Clock } from '../../../kit/clock.ts';
@@ -10,7 +9,6 @@ import type { Handlers } from '../call.ts';
 import type { CredentialPlaces } from '../dialect.ts';
 import type { Guard } from '../guard.ts';
 import { judgedRequest, proofsOf } from '../judged-request.ts';
-import type { Output } from '../operations.ts';
 
 /** Who is this, and may they? For resource servers that ask themselves; forward-auth.ts is the same for proxies. */
 export function createVerifyHandler({
@@ -27,17 +25,6 @@ export function createVerifyHandler({
   clock: Clock;
 }): Pick<Handlers, 'verify'> {
   const allowCaching = createAllowCaching(places);
-  // A credential that is in use has the same principal for seconds, and its answer is the same.
-  const answers = new WeakMap<Principal, Output<'verify'>>();
-
-  function answerFor(principal: Principal): Output<'verify'> {
-    const known = answers.get(principal);
-    if (known) return known;
-    const answer = Object.freeze(principalAnswer(principal));
-    answers.set(principal, answer);
-    return answer;
-  }
-
   return {
     async verify(
       {
@@ -56,7 +43,7 @@ export function createVerifyHandler({
       if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
         throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
       }
-      const { principal, maxAgeSeconds } = await guard(
+      const admitted = await guard(
         // A bound token is not freed of its binding by being passed on in a body.
         inHeaders ??
           (credential === undefined ? null : { text: credential, from: proofsOf(ctx).length > 0 ? 'dpop' : 'body' }),
@@ -73,9 +60,10 @@ export function createVerifyHandler({
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
         },
       );
-      allowCaching(ctx, maxAgeSeconds);
+      const { principal } = admitted;
+      allowCaching(ctx, admitted);
       noticeOldSecret(ctx, principal);
-      return answerFor(principal);
+      return principalAnswer(principal);
     },
   };
 }

@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import { call, type MadeKey, newKey, newPerson, type Person, verify } from '../../support/api-client.ts';
+import { type Harness, type Reply, startHarness } from '../../support/harness.ts';
+
+const CHECKED = '/v1/auth/verify';
+
+/** An answer that holds for seconds is given again without being made again. Nobody must be able to tell. */
+describe('an answer that is given again', () => {
+  let harness: Harness;
+  let ada: Person;
+  let key: MadeKey;
+  before(async () => {
+    harness = await startHarness({ env: { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1' } });
+    ada = await newPerson(harness);
+  });
+  beforeEach(async () => {
+    key = await newKey(harness, ada, { scopes: ['read'] });
+  });
+  after(() => harness?.[Symbol.asyncDispose]());
+
+  const ask = (headers: Record<string, string | readonly string[]>, path = CHECKED): Promise<Reply> =>
+    harness.send(path, { headers });
+  const withKey = (more: Record<string, string | readonly string[]> = {}, path = CHECKED): Promise<Reply> =>
+    ask({ 'x-api-key': key.key, ...more }, path);
+
+  function apartFromTheTurn({ status, headers, text }: Reply): object {
+    const { 'x-request-id': _, date: __, 'cache-control': ___, ...rest } = headers;
+    return { status, text, rest };
+  }
+
+  for (const path of [CHECKED, '/forward-auth', '/forward-auth?scope=read&environment=live']) {
+    it(`at ${path} is the same as the first one, under a request id of its own`, async () => {
+      const [first, second] = [await withKey({}, path), await withKey({}, path)];
+      expect(first.status).to.equal(200);
+      expect(apartFromTheTurn(second)).to.deep.equal(apartFromTheTurn(first));
+      expect(second.headers['x-request-id']).to.not.equal(first.headers['x-request-id']);
+      expect(second.headers['cache-control']).to.match(/^private, max-age=[1-4]$/);
+    });
+  }
+
+  it('is counted, logged and measured as any other', async () => {
+    const before = harness.log.filter(({ msg }) => msg === 'request').length;
+    for (let n = 0; n < 5; n += 1) await withKey();
+    await harness.services.usage.flush();
+    const now = Date.now();
+    const [bucket] = await harness.services.stores.usage.list({
+      ...{ ownerId: ada.id, keyId: key.id, from: now - 7_200_000, to: now + 1 },
+    });
+    expect(bucket?.allowed).to.equal(5);
+    expect(harness.log.filter(({ msg }) => msg === 'request').length - before).to.equal(5);
+    const { body } = await harness.app.metrics.render();
+    expect(body).to.match(
+      /request_duration_seconds_count\{method="GET",route="api \/v1\/auth\/verify",status="200"\} \d+/,
+    );
+  });
+
+  it('keeps the request id of a trusted proxy', async () => {
+    await withKey();
+    expect((await withKey({ 'x-request-id': 'from-the-proxy-1' })).headers['x-request-id']).to.equal(
+      'from-the-proxy-1',
+    );
+  });
+
+  it('is over at once when the key is revoked', async () => {
+    for (let n = 0; n < 3; n += 1) expect((await withKey()).status).to.equal(200);
+    expect((await call(harness, `DELETE /v1/api-keys/${key.id}`, { as: ada.token })).status).to.equal(200);
+    expect((await withKey()).status).to.equal(401);
+    expect((await withKey()).status).to.equal(401);
+  });
+
+  it('is not that of another question, credential, host or way here', async () => {
+    await withKey({}, '/forward-auth?scope=read');
+    expect((await withKey({}, '/forward-auth?scope=write')).status).to.equal(403);
+    expect((await withKey({}, '/forward-auth?scope=read&environment=test')).status).to.equal(401);
+    const other = await newKey(harness, ada);
+    await withKey();
+    expect((await ask({ 'x-api-key': other.key })).json().key_id).to.equal(other.id);
+    expect((await withKey({ authorization: `Bearer ${other.key}` })).status).to.equal(400);
+    expect((await withKey({ 'x-api-key': [key.key, other.key] })).status).to.equal(400);
+    expect((await withKey({ host: 'evil.example' })).status).to.equal(421);
+    expect((await withKey({ 'x-gatehouse-require': 'scope=read' }, '/forward-auth?scope=read')).status).to.equal(400);
+  });
+
+  it('does not hide a credential in the address of the original request', async () => {
+    await withKey({ 'x-forwarded-uri': '/things' }, '/forward-auth');
+    expect((await withKey({ 'x-forwarded-uri': '/things' }, '/forward-auth')).status).to.equal(200);
+    const exposed = await withKey({ 'x-forwarded-uri': `/things?api_key=${key.key}` }, '/forward-auth');
+    expect(exposed.status).to.equal(400);
+  });
+
+  it('is never that of a key that is good from some addresses only', async () => {
+    const bound = await newKey(harness, ada, { allowed_addresses: ['10.0.0.1'] });
+    const from = (ip: string) => ask({ 'x-api-key': bound.key, 'x-forwarded-for': ip }, '/forward-auth');
+    expect((await from('10.0.0.1')).status).to.equal(200);
+    expect((await from('10.0.0.2')).status).to.equal(401);
+    expect((await from('10.0.0.1')).status).to.equal(200);
+  });
+
+  it('is never that of a key with a limit', async () => {
+    const few = await newKey(harness, ada, { limit: { quota: 2, window_seconds: 3600 } });
+    const statuses: number[] = [];
+    for (let n = 0; n < 4; n += 1) statuses.push((await ask({ 'x-api-key': few.key })).status);
+    expect(statuses).to.deep.equal([200, 200, 429, 429]);
+  });
+
+  it('to a request with a body is judged by the body', async () => {
+    expect((await verify(harness, key.key)).status).to.equal(200);
+    expect((await verify(harness, key.key, { required_scopes: ['write'] })).status).to.equal(403);
+  });
+
+  it('to a malformed key says so to each malformed key, with the request id of the moment', async () => {
+    const replies = [];
+    for (const text of ['nonsense', 'gh_live_short', `${key.key}x`, 'nonsense'])
+      replies.push(await ask({ 'x-api-key': text }));
+    for (const reply of replies) {
+      expect(reply.status).to.equal(401);
+      expect(reply.json().request_id).to.equal(reply.headers['x-request-id']);
+      expect(reply.headers['cache-control']).to.equal('no-store');
+      expect(reply.headers['www-authenticate']).to.contain('invalid_token');
+    }
+    expect(new Set(replies.map(({ headers }) => headers['x-request-id'])).size).to.equal(4);
+    expect((await withKey()).status, 'a good key').to.equal(200);
+  });
+});
