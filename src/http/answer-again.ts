@@ -39,7 +39,7 @@ const WITHOUT_EFFECT = new Set([
   ...['accept', 'accept-encoding', 'accept-language', 'connection', 'user-agent', 'x-forwarded-for', 'x-request-id'],
   ...['x-original-method', 'x-forwarded-method', 'traceparent', 'tracestate'],
 ]);
-/** The address of the original request matters when it may hold a credential, that is, has a query. */
+/** Of the address of the original request only the query matters: it may hold a credential, and that is refused. */
 const ORIGINAL_ADDRESS = new Set(['x-original-uri', 'x-forwarded-uri']);
 /** With one of these every request is one of its own. */
 const NEVER = new Set([
@@ -106,7 +106,8 @@ export function createAnswerAgain({
       if (WITHOUT_EFFECT.has(name)) continue;
       if (NEVER.has(name)) return null;
       if (ORIGINAL_ADDRESS.has(name)) {
-        if (value.includes('?')) return null;
+        const query = value.indexOf('?');
+        if (query !== -1) key += `${name}: ${value.slice(query)}\n`;
       } else if (isMalformed(name, value)) {
         malformed = true;
         key += `${name}\n`;

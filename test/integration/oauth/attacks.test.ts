@@ -17,7 +17,7 @@ describe('a stranger', () => {
   let harness: Harness;
   let keyed: TestClient;
   before(async () => {
-    harness = await startHarness();
+    harness = await startHarness({ env: { GATEHOUSE_AUTHORIZATIONS: '1000000' } });
     keyed = await createClient(harness, { authMethod: 'private_key_jwt', grantTypes: ['client_credentials'] });
   });
   after(() => harness?.[Symbol.asyncDispose]());
