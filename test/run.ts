@@ -14,7 +14,7 @@ interface Result {
 }
 
 /** About equally long. What is in no group goes with the first. */
-const GROUPS = [/^test\/(?:integration|unit)\//, /^test\/(?:e2e|storage|support)\//];
+const GROUPS = [/^test\/(?:integration|unit|storage|support|e2e\/examples)\//, /^test\/e2e\/(?!examples)/];
 const MOCHA = join(import.meta.dirname, '..', 'node_modules', 'mocha', 'bin', 'mocha.js');
 
 const given = process.argv.slice(2);
