@@ -3,7 +3,7 @@ import type { Account } from './domain/accounts/account.ts';
 import type { SignIn } from './domain/accounts/sign-in.ts';
 import { refreshDigest } from './domain/api-keys/key-digests.ts';
 import type { Client } from './domain/clients/client.ts';
-import { createJwtVerifier } from './domain/credentials/access-token-verifier.ts';
+import type { VerifyJwt } from './domain/credentials/access-token-verifier.ts';
 import { createApiKeyResolver } from './domain/credentials/api-key-resolver.ts';
 import type { Principal } from './domain/credentials/principal.ts';
 import { createCredentialResolver, looksLikeToken } from './domain/credentials/resolve.ts';
@@ -58,6 +58,7 @@ export interface Api {
 export function createJsonApi({
   services,
   bearerText,
+  verifyJwt,
   signIn,
   deviceCookie,
   receiptKey,
@@ -72,6 +73,7 @@ export function createJsonApi({
 }: {
   services: Services;
   bearerText: BearerText;
+  verifyJwt: VerifyJwt;
   signIn: SignIn;
   deviceCookie: ReturnType<typeof createDeviceCookie>;
   receiptKey: (token: string) => string;
@@ -118,7 +120,7 @@ export function createJsonApi({
     }),
     tokens: createTokenResolver({
       bearerText,
-      verifyJwt: createJwtVerifier({ issuer, keySet: services.keySet, clock }),
+      verifyJwt,
       findAccessToken,
       findSession,
       async loginSessionLives(sessionId) {

@@ -5,6 +5,7 @@ import Koa, { type Context } from 'koa';
 import { createJsonApi } from './api.ts';
 import { createProxyTrust } from './config/proxies.ts';
 import { createSignIn } from './domain/accounts/sign-in.ts';
+import { createJwtVerifier } from './domain/credentials/access-token-verifier.ts';
 import { createBindingCheck } from './domain/credentials/proof/check-binding.ts';
 import { createDpopNonces } from './domain/credentials/proof/nonces.ts';
 import { createDpopProofVerifier } from './domain/credentials/proof/verify-proof.ts';
@@ -16,8 +17,8 @@ import { createEnginePages } from './endpoints/interactions/engine-pages.ts';
 import { createInteractions } from './endpoints/interactions/interaction.ts';
 import { interactionRoutes } from './endpoints/interactions/routes.ts';
 import { createSignInPage, inWords } from './endpoints/interactions/sign-in.ts';
-import { createAccessTokenVerifier, createClientTokenIssuer } from './endpoints/oauth/access-token.ts';
 import { createAdapterFactory } from './endpoints/oauth/adapter.ts';
+import { createClientTokenIssuer } from './endpoints/oauth/client-access-token.ts';
 import { createClientAuthentication } from './endpoints/oauth/client-authentication.ts';
 import { createClientCredentialsGrant } from './endpoints/oauth/client-credentials-grant.ts';
 import { createCodeGrant } from './endpoints/oauth/code-grant.ts';
@@ -160,8 +161,8 @@ export function createApp(services: Services, { version }: { version: string }):
     certificateOf: thumbprintOf,
   });
   const verifyProof = createDpopProofVerifier({ tokens, digester, clock });
-  const verifyAccessToken = createAccessTokenVerifier({ issuer, keySet, clock });
-  const findToken = createFindToken({ tokens, codec, clock, findClient, verifyAccessToken });
+  const verifyJwt = createJwtVerifier({ issuer, keySet, clock });
+  const findToken = createFindToken({ tokens, codec, clock, findClient, verifyJwt });
   const receiptDigester = createDigester(dataKeys.seal);
   const receiptKey = (token: string): string => receiptDigester.digest('refresh-receipt', token);
   // The JSON API, which introspection asks for API keys.
@@ -171,6 +172,7 @@ export function createApp(services: Services, { version }: { version: string }):
   const api = createJsonApi({
     services,
     bearerText,
+    verifyJwt,
     signIn,
     deviceCookie,
     receiptKey,
@@ -181,7 +183,7 @@ export function createApp(services: Services, { version }: { version: string }):
         codec,
         clock,
         findClient: services.readClient,
-        verifyAccessToken,
+        verifyJwt,
       }),
     }),
     findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),

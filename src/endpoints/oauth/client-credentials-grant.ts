@@ -1,7 +1,7 @@
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import { single } from '../../http/parameters.ts';
 import { AppError } from '../../kit/errors.ts';
-import type { IssueClientToken } from './access-token.ts';
+import type { IssueClientToken } from './client-access-token.ts';
 import { grantedResourceScopes, resolveResource } from './resources.ts';
 import type { BindToken } from './token-binding.ts';
 import type { Grant } from './token-endpoint.ts';

@@ -1,9 +1,9 @@
 import type { Client } from '../../domain/clients/client.ts';
+import type { VerifyJwt } from '../../domain/credentials/access-token-verifier.ts';
 import { type Confirmation, confirmationOf } from '../../domain/credentials/confirmation.ts';
 import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
-import type { VerifyAccessToken } from './access-token.ts';
 import type { EnginePayload, TokenCodec } from './token-codec.ts';
 
 /** A token of this server that nothing has ended yet. Times are seconds since the epoch. */
@@ -38,13 +38,13 @@ export function createFindToken({
   codec,
   clock,
   findClient,
-  verifyAccessToken,
+  verifyJwt,
 }: {
   tokens: TokenStore;
   codec: TokenCodec;
   clock: Clock;
   findClient: (id: string) => Promise<Client | null>;
-  verifyAccessToken: VerifyAccessToken;
+  verifyJwt: VerifyJwt;
 }): FindToken {
   async function findOpaque(value: string): Promise<FoundToken | null> {
     const kind = value.startsWith('grt_') ? 'RefreshToken' : 'AccessToken';
@@ -82,9 +82,9 @@ export function createFindToken({
   }
 
   async function findJwt(value: string): Promise<FoundToken | null> {
-    const claims = await verifyAccessToken(value);
-    if (!claims) return null;
-    const { sub = '', jti = '', scope, aud, iat, exp = 0, client_id: clientId, gid, cnf } = claims;
+    const jwt = await verifyJwt(value);
+    if (jwt.kind !== 'valid') return null;
+    const { sub = '', jti = '', scope, aud, iat, exp = 0, client_id: clientId, gid, cnf } = jwt.claims;
     const revokedTokenId = codec.keyOf('RevokedToken', jti);
     const grantKey = typeof gid === 'string' ? codec.keyOf('Grant', gid) : null;
     const found = await tokens.findMany([

@@ -1,8 +1,6 @@
-import { type JWTPayload, jwtVerify } from 'jose';
 import type { Client } from '../../domain/clients/client.ts';
 import { type Confirmation, toClaim } from '../../domain/credentials/confirmation.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
-import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { KeySet } from '../../domain/signing-keys/key-set.ts';
 import { signJwt } from '../../domain/signing-keys/sign-jwt.ts';
 import type { BearerText } from '../../domain/tokens/bearer-text.ts';
@@ -57,55 +55,5 @@ export function createClientTokenIssuer({
       jti: newSecret(),
       ...(confirmation ? { cnf: toClaim(confirmation) } : {}),
     });
-  };
-}
-
-const UNKNOWN_KID_MS = 1000;
-
-/** Verifies a JWT access token of this server. Null for anything else, whatever is wrong with it. */
-export type VerifyAccessToken = (token: string) => Promise<JWTPayload | null>;
-
-export function createAccessTokenVerifier({
-  issuer,
-  keySet,
-  clock,
-}: {
-  issuer: string;
-  keySet: KeySet;
-  clock: Clock;
-}): VerifyAccessToken {
-  let lookedAtMs = 0;
-
-  /** Asks the store for an unknown key, once a second at most: anyone can make up a kid. */
-  async function lookAgain(kid: string): Promise<LoadedSigningKey | undefined> {
-    if (clock.nowMs() - lookedAtMs < UNKNOWN_KID_MS) return undefined;
-    lookedAtMs = clock.nowMs();
-    await keySet.refresh();
-    return keySet.byKid(kid);
-  }
-
-  return async (token) => {
-    try {
-      const { payload } = await jwtVerify(
-        token,
-        async ({ kid, alg }) => {
-          if (kid === undefined) throw new Error('kid is missing');
-          // Another process may have rotated just now.
-          const key = keySet.byKid(kid) ?? (await lookAgain(kid));
-          if (!key || key.algorithm !== alg) throw new Error('unknown key');
-          return key.publicKey;
-        },
-        {
-          issuer,
-          typ: 'at+jwt',
-          algorithms: ['ES256', 'RS256'],
-          requiredClaims: ['exp', 'jti', 'sub', 'aud', 'client_id'],
-          currentDate: new Date(clock.nowMs()),
-        },
-      );
-      return payload;
-    } catch {
-      return null;
-    }
   };
 }
