@@ -78,9 +78,7 @@ describeOn(['PostgreSQL', 'MariaDB', 'SQLite'], 'usage that two processes count'
     await sleep(500);
     expect(await Promise.all(nodes.map((node) => node.stop()))).to.deep.equal([0, 0]);
     await load.stop();
-    // Whoever was connecting just as the listening socket closed is reset by the kernel: never accepted, so never counted below.
-    const { ECONNRESET: _, ...answered } = load.outcomes();
-    expect(Object.keys(answered)).to.deep.equal(['200']);
+    expect(Object.keys(load.outcomes())).to.deep.equal(['200']);
 
     nodes = await start();
     const counted = await usage(nodes[0]);
