@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { Server as NetServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { monotonicMs } from '../kit/clock.ts';
 
 export interface Listener {
   /**
    * Stops taking connections, lets every request under way finish, tells keep-alive clients to reconnect elsewhere, and
    * resolves when all are gone or `drainSeconds` have passed.
+   * @param othersClosed resolves when no other process takes connections at the same address either
    */
-  close(drainSeconds: number): Promise<void>;
+  close(drainSeconds: number, othersClosed?: () => Promise<void>): Promise<void>;
 }
 
 /** Slow or idle clients must not hold the server (security requirement FT13). Milliseconds. */
@@ -20,6 +22,10 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 5000,
 };
 const MAX_CONNECTIONS = 10_000;
+/** While it closes, the door waits until nobody has come through it for this long. Milliseconds. */
+const QUIET_MS = 50;
+/** And no longer than this, however busy it is. Milliseconds. */
+const CLOSING_MS = 500;
 
 /** Listens on every address of `hosts`; all but the first may be missing on the machine (no IPv6, for instance). */
 export async function listen({
@@ -34,10 +40,25 @@ export async function listen({
   tls: { certFile: string; keyFile: string } | null;
 }): Promise<Listener> {
   let draining = false;
+  let arrived = 0;
+  let held: (() => void)[] | null = null;
   const polite: RequestListener = (req, res) => {
     if (draining) res.setHeader('Connection', 'close');
-    handler(req, res);
+    if (held) held.push(() => handler(req, res));
+    else handler(req, res);
   };
+
+  /** Resolves when nobody is coming through the door, or at `end`. */
+  async function quiet(end: number): Promise<void> {
+    for (let seen = -1; arrived !== seen && monotonicMs() < end; ) {
+      seen = arrived;
+      await sleep(QUIET_MS);
+      // A turn of the event loop takes one waiting connection, if there is any.
+      await turn();
+      await turn();
+    }
+  }
+
   const servers: Server[] = [];
   for (const [index, host] of hosts.entries()) {
     const server = tls
@@ -55,6 +76,9 @@ export async function listen({
         )
       : createServer(TIMEOUTS, polite);
     server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', () => {
+      arrived += 1;
+    });
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -68,18 +92,31 @@ export async function listen({
   }
 
   return {
-    async close(drainSeconds) {
+    async close(drainSeconds, othersClosed) {
+      const started = monotonicMs();
+      const end = started + drainSeconds * 1000;
       draining = true;
+      // A connection that nobody has taken yet when the listening socket is closed is reset, by the kernel or by the primary
+      // of a cluster. So no request is begun for a moment: callers who wait for an answer do not come in again just then.
+      held = [];
+      await quiet(Math.min(started + CLOSING_MS, end));
       // http.Server.close() would also cut idle connections, on which a request may just be arriving; this only stops listening.
       const closed = Promise.all(
         servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve))),
       );
+      await othersClosed?.();
+      const waiting = held;
+      held = null;
+      for (const begin of waiting) begin();
       const closeIdle = (): void => {
-        for (const server of servers) server.closeIdleConnections();
+        // After the turn that reads what has come: a connection with a request in the kernel's buffer is not idle.
+        setImmediate(() => {
+          for (const server of servers) server.closeIdleConnections();
+        });
       };
       const idle = setTimeout(closeIdle, Math.min(1000, drainSeconds * 500));
       const sweep = setInterval(closeIdle, 1500);
-      await Promise.race([closed, sleep(drainSeconds * 1000)]);
+      await Promise.race([closed, sleep(Math.max(0, end - monotonicMs()))]);
       clearTimeout(idle);
       clearInterval(sweep);
       for (const server of servers) server.closeAllConnections();

@@ -4,6 +4,7 @@ import { boot, configure } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { createLog } from '../kit/log.ts';
+import { closeDoorsTogether } from './doors.ts';
 import { relayBetweenWorkers } from './relay.ts';
 import { onStop } from './stop.ts';
 import { listenMetrics, runWeb } from './web.ts';
@@ -49,6 +50,7 @@ export async function runCluster(env: Env): Promise<boolean> {
   const metrics =
     config.metrics.port === null ? null : await listenMetrics(clusterMetrics, config.metrics.port, config.metrics.host);
   relayBetweenWorkers();
+  closeDoorsTogether({ stopping: () => stopping });
   for (let i = 0; i < config.workers; i += 1) cluster.fork();
 
   onStop(log, async () => {

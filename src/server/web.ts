@@ -6,6 +6,7 @@ import { boot } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
+import { othersClosed } from './doors.ts';
 import { workerRelay } from './relay.ts';
 import { onStop } from './stop.ts';
 import { welcome } from './welcome.ts';
@@ -33,7 +34,7 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
 
   onStop(log, async () => {
     app.drain();
-    await listener.close(config.drainSeconds);
+    await listener.close(config.drainSeconds, inCluster ? othersClosed : undefined);
     app.stop();
     metrics?.close();
     await services[Symbol.asyncDispose]();

@@ -60,6 +60,23 @@ describeOn(TWO_SETUPS, 'stopping and freezing', (setup) => {
     });
   }
 
+  it('SIGTERM resets nobody who comes back at once, time and again', async function () {
+    this.timeout(60_000);
+    for (const workers of ['1', '2', '2', '2']) {
+      const stopping = await world.start({ env: { WEB_CONCURRENCY: workers } });
+      const load = startLoad({
+        callers: 16,
+        pauseMs: 1,
+        untilRefused: true,
+        ask: () => stopping.fetch(`${world.issuer}/.well-known/openid-configuration`),
+      });
+      await sleep(300);
+      expect(await stopping.stop()).to.equal(0);
+      await load.stop();
+      expect(Object.keys(load.outcomes())).to.deep.equal(['200']);
+    }
+  });
+
   describe('a process frozen in the middle of a request', () => {
     let frozen: Node;
     let proxy: TcpProxy | undefined;
