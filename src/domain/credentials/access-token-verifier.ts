@@ -1,5 +1,5 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import type { Clock } from '../../kit/clock.ts';
+import { type Clock, monotonicMs } from '../../kit/clock.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { LoadedSigningKey } from '../signing-keys/key-material.ts';
 import type { KeySet } from '../signing-keys/key-set.ts';
@@ -26,13 +26,16 @@ export function createJwtVerifier({
   keySet: KeySet;
   clock: Clock;
 }): VerifyJwt {
-  let lookedAtMs = 0;
+  let looking = Promise.resolve();
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Asks the store for an unknown key, once a second at most: anyone can make up a kid. */
+  /** Asks the store for an unknown key, once a second at most: anyone can make up a kid. All who ask meanwhile share the answer. */
   async function lookAgain(kid: string): Promise<LoadedSigningKey | undefined> {
-    if (clock.nowMs() - lookedAtMs < UNKNOWN_KID_MS) return undefined;
-    lookedAtMs = clock.nowMs();
-    await keySet.refresh();
+    if (monotonicMs() - lookedAtMs >= UNKNOWN_KID_MS) {
+      lookedAtMs = monotonicMs();
+      looking = keySet.refresh();
+    }
+    await looking;
     return keySet.byKid(kid);
   }
 

@@ -70,6 +70,17 @@ describe('while the database does not answer', () => {
       expectUnavailable(await userinfo(harness, `gat_${'A'.repeat(43)}`), 'json');
     });
 
+    it(`because it ${name}, a token of a signing key that is not known here is not called invalid`, async () => {
+      // As another process may have made it a moment ago.
+      const header = { alg: 'ES256', typ: 'at+jwt', kid: `of-another-process-that-${name.replaceAll(' ', '-')}` };
+      const unknown = [JSON.stringify(header), '{}', 'A'.repeat(64)].map((part) =>
+        Buffer.from(part).toString('base64url'),
+      );
+      await fail();
+      const asked = () => introspect(harness, DEMO.api, unknown.join('.'));
+      for (const reply of [...(await Promise.all([asked(), asked()])), await asked()]) expectUnavailable(reply, 'json');
+    });
+
     it(`because it ${name}, the pages say so in words`, async () => {
       await fail();
       const pages = await Promise.all([
