@@ -47,7 +47,9 @@ export interface Api {
   writeError: ErrorWriter;
   /** In force, the product's own first. */
   dialects: readonly [Dialect, ...Dialect[]];
-  /** Whether a header of a request holds what can be no credential. */
+  /** Where credentials stand, in small letters. */
+  credentialHeaders: ReadonlySet<string>;
+  /** Whether one of them holds what can be no credential, for certain. */
   isMalformed(name: string, value: string): boolean;
   /** For introspection. */
   findApiKey(ctx: Context, text: string): Promise<Principal | null>;
@@ -268,10 +270,12 @@ export function createJsonApi({
 
   const wellKnown = createWellKnown({ issuer, title: dialect.title, catalogue, keyFormat });
 
-  const places = new Set(dialect.credentials.headers);
   return {
-    isMalformed: (name, value) =>
-      places.has(name) && resolver.isMalformed(name === 'authorization' ? value.replace(/^bearer +/i, '') : value),
+    credentialHeaders: new Set(dialect.credentials.headers),
+    isMalformed(name, value) {
+      const text = name === 'authorization' ? /^bearer +(\S+)$/i.exec(value)?.[1] : value;
+      return text !== undefined && text !== '' && resolver.isMalformed(text);
+    },
     writeError: createErrorWriter({ dialect, clock }),
     dialects,
     async findApiKey(ctx, text) {

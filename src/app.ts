@@ -46,7 +46,7 @@ import { createDeviceCookie } from './http/device-cookie.ts';
 import { errorHandler, writeOAuthError } from './http/errors.ts';
 import { gate } from './http/gate.ts';
 import { createRenderer } from './http/render.ts';
-import { factsOf, requestContext } from './http/request-context.ts';
+import { createCallerOf, factsOf, requestContext } from './http/request-context.ts';
 import { dispatch, type ErrorWriter, type Route } from './http/routes.ts';
 import { securityHeaders, sendPage } from './http/security-headers.ts';
 import { createDigester } from './kit/digest.ts';
@@ -345,16 +345,19 @@ export function createApp(services: Services, { version }: { version: string }):
     protocol: { get: () => issuerUrl.protocol.slice(0, -1) },
     host: { get: () => issuerUrl.host },
   });
+  const callerOf = createCallerOf(isTrustedProxy);
   const again = createAnswerAgain({
     isCandidate: (target) => target === verifyTarget || target.startsWith(forwardAuthTarget),
+    credentialHeaders: api.credentialHeaders,
     isMalformed: api.isMalformed,
+    callerOf,
     clock,
     log,
     observe: metrics.observe,
   });
   services.onCredentialsChanged(() => again.forget());
   app.use(again.remember);
-  app.use(requestContext({ isTrustedProxy, log, clock, observe: metrics.observe }));
+  app.use(requestContext({ callerOf, log, clock, observe: metrics.observe }));
   app.use(securityHeaders({ https }));
   app.use(
     errorHandler({

@@ -1,11 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { createBoundedMap } from '../kit/cache.ts';
-import type { Clock } from '../kit/clock.ts';
+import { type Clock, monotonicMs } from '../kit/clock.ts';
 import { sha256 } from '../kit/digest.ts';
 import { newId } from '../kit/ids.ts';
 import type { Log } from '../kit/log.ts';
-import { factsOf, REQUEST_ID } from './request-context.ts';
+import { type Caller, factsOf, REQUEST_ID } from './request-context.ts';
 import type { Route } from './routes.ts';
 
 /** How an answer may be given again: a handler says so in `ctx.state.again`. */
@@ -31,6 +31,10 @@ export interface AnswerAgain {
 }
 
 const MAX_ANSWERS = 10_000;
+/** Apart, so that strangers push out nothing but what other strangers were told. */
+const MAX_REFUSALS = 500;
+/** Longer ones are not worth the memory, and a caller may have made them long. Characters. */
+const MAX_LENGTH = 4096;
 /** A malformed credential stays malformed; this bounds the time that stands in some of the bodies. Milliseconds. */
 const MALFORMED_MS = 1000;
 
@@ -39,7 +43,7 @@ const WITHOUT_EFFECT = new Set([
   ...['accept', 'accept-encoding', 'accept-language', 'connection', 'user-agent', 'x-forwarded-for', 'x-request-id'],
   ...['x-original-method', 'x-forwarded-method', 'traceparent', 'tracestate'],
 ]);
-/** Of the address of the original request only the query matters: it may hold a credential, and that is refused. */
+/** Of the path of the original request nothing depends; its query may hold a credential, and that is refused. */
 const ORIGINAL_ADDRESS = new Set(['x-original-uri', 'x-forwarded-uri']);
 /** With one of these every request is one of its own. */
 const NEVER = new Set([
@@ -55,18 +59,23 @@ const NEVER = new Set([
   ],
 ]);
 
+/** Ids that nobody chose, so that they stand in a text only where they are meant: ours, and those of proxies that make random ones. */
+const RANDOM_ID = /^(?:req_\w+|[0-9a-f-]{32,36})$/;
+
+/** A text, or its pieces around the id of the request. */
+type Text = string | readonly string[];
+
 interface Remembered {
+  /** By both clocks: none of them, set forward or back, makes an answer hold for longer. */
   untilMs: number;
+  untilMonotonicMs: number;
   status: number;
   /** Names and values in turn. */
-  headers: readonly string[];
-  /** The body, cut where the request id stands. */
-  parts: readonly string[];
+  headers: readonly Text[];
+  body: Text;
   /** What is left of the time goes into Cache-Control. */
   dated: boolean;
   route: string;
-  byProxy: boolean;
-  ip: string;
   count: (() => void) | null;
 }
 
@@ -78,20 +87,27 @@ interface Pending {
 
 export function createAnswerAgain({
   isCandidate,
+  credentialHeaders,
   isMalformed,
+  callerOf,
   clock,
   log,
   observe,
 }: {
   /** By the target of the request, as it came. */
   isCandidate: (target: string) => boolean;
-  /** Whether this header holds what can be no credential, for certain and without asking anybody. */
+  /** Where credentials stand, in small letters. */
+  credentialHeaders: ReadonlySet<string>;
+  /** Whether this header, when it is the only one, holds what can be no credential, for certain and without asking anybody. */
   isMalformed: (name: string, value: string) => boolean;
+  callerOf: (req: IncomingMessage) => Caller;
   clock: Clock;
   log: Log;
   observe: (sample: { method: string; route: string; status: number; seconds: number }) => void;
 }): AnswerAgain {
-  let answers = createBoundedMap<Remembered>({ max: MAX_ANSWERS });
+  const room = (max: number) => createBoundedMap<Remembered>({ max });
+  let answers = room(MAX_ANSWERS);
+  let refusals = room(MAX_REFUSALS);
   const pending = new WeakMap<IncomingMessage, Pending>();
   let drops = 0;
 
@@ -99,62 +115,71 @@ export function createAnswerAgain({
   function read(req: IncomingMessage): Pick<Pending, 'key' | 'malformed'> | null {
     const { rawHeaders, url = '' } = req;
     let key = `${url}\n${req.socket.remoteAddress}\n`;
-    let malformed = false;
+    const shown: [name: string, value: string][] = [];
     for (let index = 0; index < rawHeaders.length; index += 2) {
       const name = (rawHeaders[index] as string).toLowerCase();
       const value = rawHeaders[index + 1] as string;
       if (WITHOUT_EFFECT.has(name)) continue;
       if (NEVER.has(name)) return null;
-      if (ORIGINAL_ADDRESS.has(name)) {
+      if (credentialHeaders.has(name)) shown.push([name, value]);
+      else if (ORIGINAL_ADDRESS.has(name) && value.startsWith('/')) {
         const query = value.indexOf('?');
         if (query !== -1) key += `${name}: ${value.slice(query)}\n`;
-      } else if (isMalformed(name, value)) {
-        malformed = true;
-        key += `${name}\n`;
       } else key += `${name}: ${value}\n`;
     }
+    const [only, ...others] = shown;
+    const malformed = only !== undefined && others.length === 0 && isMalformed(...only);
     // Whose failures are noted depends on where they come from.
-    if (malformed) key += `malformed ${String(req.headers['x-forwarded-for'])}`;
+    if (malformed) key += `malformed ${only[0]} ${String(req.headers['x-forwarded-for'])}`;
+    else for (const [name, value] of shown) key += `${name}: ${value}\n`;
     // By digest: the memory of the process is no place for credentials.
     return { key: sha256(key), malformed };
   }
 
-  function give(req: IncomingMessage, res: ServerResponse, known: Remembered, nowMs: number): boolean {
-    const secondsLeft = Math.floor((known.untilMs - nowMs) / 1000);
-    if (known.untilMs <= nowMs || (known.dated && secondsLeft < 1)) return false;
-    const given = known.byProxy ? req.headers['x-request-id'] : undefined;
+  function give(req: IncomingMessage, res: ServerResponse, known: Remembered): boolean {
+    const leftMs = Math.min(known.untilMs - clock.nowMs(), known.untilMonotonicMs - monotonicMs());
+    const secondsLeft = Math.floor(leftMs / 1000);
+    if (leftMs <= 0 || (known.dated && secondsLeft < 1)) return false;
+    const { ip, byProxy } = callerOf(req);
+    const given = byProxy ? req.headers['x-request-id'] : undefined;
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('req');
-    const [whole = '', ...rest] = known.parts;
-    const body = rest.length === 0 ? whole : known.parts.join(requestId);
-    const headers = [...known.headers, 'X-Request-Id', requestId, 'Content-Length', String(Buffer.byteLength(body))];
+    const whole = (text: Text): string => (typeof text === 'string' ? text : text.join(requestId));
+    const body = whole(known.body);
+    const headers = known.headers.map(whole);
+    headers.push('X-Request-Id', requestId, 'Content-Length', String(Buffer.byteLength(body)));
     headers.push('Cache-Control', known.dated ? `private, max-age=${secondsLeft}` : 'no-store');
-    res.writeHead(known.status, headers);
+    const { status, route } = known;
+    res.writeHead(status, headers);
     res.end(body);
     known.count?.();
-    const { status, route, ip } = known;
     observe({ method: 'GET', route, status, seconds: 0 });
     if (log.isLevelEnabled('info')) log.info({ requestId, method: 'GET', route, status, ms: 0, ip }, 'request');
     return true;
   }
 
   function save(ctx: Context, { key, malformed }: Pending): void {
-    const again = ctx.state.again as Again | undefined;
+    const again = ctx.status === 200 ? (ctx.state.again as Again | undefined) : undefined;
     const isRefusal = malformed && ctx.status === 401;
-    if (!again && !isRefusal) return;
-    const { requestId, byProxy, ip } = factsOf(ctx);
-    const body = typeof ctx.body === 'string' ? ctx.body : null;
-    if (body === null) return;
+    if ((!again && !isRefusal) || typeof ctx.body !== 'string') return;
+    const { requestId } = factsOf(ctx);
+    if (isRefusal && !RANDOM_ID.test(requestId)) return;
+    // An answer about somebody never holds the id of the request; what looks like it is what they are called.
+    const cut = (text: string): Text => (isRefusal && text.includes(requestId) ? text.split(requestId) : text);
     const left = new Set(['x-request-id', 'content-length', 'cache-control', 'connection', 'keep-alive', 'date']);
-    const headers = Object.entries(ctx.res.getHeaders()).filter(([name]) => !left.has(name));
-    answers.set(key, {
-      untilMs: clock.nowMs() + (again ? again.seconds * 1000 : MALFORMED_MS),
+    const headers = Object.entries(ctx.res.getHeaders())
+      .filter(([name]) => !left.has(name))
+      .map(([name, value]) => [name, String(value)] as const);
+    const length = headers.reduce((sum, [name, value]) => sum + name.length + value.length, ctx.body.length);
+    if (length > MAX_LENGTH) return;
+    const holdsMs = again ? again.seconds * 1000 : MALFORMED_MS;
+    (isRefusal ? refusals : answers).set(key, {
+      untilMs: clock.nowMs() + holdsMs,
+      untilMonotonicMs: monotonicMs() + holdsMs,
       status: ctx.status,
-      headers: headers.flatMap(([name, value]) => [name, String(value)]),
-      parts: body.split(requestId),
-      dated: again !== undefined,
+      headers: headers.flatMap(([name, value]) => [name, cut(value)]),
+      body: cut(ctx.body),
+      dated: !isRefusal,
       route: (ctx.state.route as Route).name,
-      byProxy,
-      ip,
       count: again?.count ?? null,
     });
   }
@@ -164,8 +189,8 @@ export function createAnswerAgain({
       if (req.method !== 'GET' || !isCandidate(req.url ?? '')) return false;
       const asked = read(req);
       if (!asked) return false;
-      const known = answers.get(asked.key);
-      if (known && give(req, res, known, clock.nowMs())) return true;
+      const known = (asked.malformed ? refusals : answers).get(asked.key);
+      if (known && give(req, res, known)) return true;
       pending.set(req, { ...asked, drops });
       return false;
     },
@@ -177,7 +202,8 @@ export function createAnswerAgain({
     },
     forget() {
       drops += 1;
-      answers = createBoundedMap<Remembered>({ max: MAX_ANSWERS });
+      answers = room(MAX_ANSWERS);
+      refusals = room(MAX_REFUSALS);
     },
   };
 }

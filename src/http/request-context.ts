@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../kit/clock.ts';
@@ -18,6 +19,9 @@ export interface RequestFacts {
   byProxy: boolean;
 }
 
+/** Who asks, by the socket or by what trusted proxies say. */
+export type Caller = Pick<RequestFacts, 'ip' | 'byProxy'>;
+
 export const factsOf = (ctx: Context): RequestFacts => ctx.state.facts as RequestFacts;
 
 /** Most connections come from few addresses: the proxies. */
@@ -36,31 +40,39 @@ function peerAddress(remote: string): string {
 /** What a proxy may call a request. */
 export const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
+/** Reads who asks. */
+export const createCallerOf =
+  (isTrustedProxy: (address: string) => boolean) =>
+  ({ socket, headers }: IncomingMessage): Caller => {
+    const peer = peerAddress(socket.remoteAddress ?? '');
+    const byProxy = isTrustedProxy(peer);
+    const ip = byProxy ? clientBehindProxies(asText(headers['x-forwarded-for']), isTrustedProxy) : null;
+    return { ip: ip ?? peer, byProxy };
+  };
+
 /** First of all middleware: who asks, under which id; last to speak: one log line per request. */
 export function requestContext({
-  isTrustedProxy,
+  callerOf,
   log,
   clock,
   observe,
 }: {
-  isTrustedProxy: (address: string) => boolean;
+  callerOf: (req: IncomingMessage) => Caller;
   log: Log;
   clock: Clock;
   observe: (sample: { method: string; route: string; status: number; seconds: number }) => void;
 }): Middleware {
   return async (ctx, next) => {
     const started = clock.nowMs();
-    const peer = peerAddress(ctx.req.socket.remoteAddress ?? '');
-    const trusted = isTrustedProxy(peer);
     const { headers } = ctx.req;
-    const ip = (trusted ? clientBehindProxies(asText(headers['x-forwarded-for']), isTrustedProxy) : null) ?? peer;
-    const given = trusted ? asText(headers['x-request-id']) : '';
+    const { ip, byProxy } = callerOf(ctx.req);
+    const given = byProxy ? asText(headers['x-request-id']) : '';
     const facts: RequestFacts = {
       requestId: REQUEST_ID.test(given) ? given : newId('req'),
       ip,
       addressGroup: addressGroup(ip),
-      byProxy: trusted,
-      encrypted: 'encrypted' in ctx.req.socket || (trusted && lastOf(asText(headers['x-forwarded-proto'])) === 'https'),
+      byProxy,
+      encrypted: 'encrypted' in ctx.req.socket || (byProxy && lastOf(asText(headers['x-forwarded-proto'])) === 'https'),
     };
     ctx.state.facts = facts;
     ctx.res.setHeader('X-Request-Id', facts.requestId);

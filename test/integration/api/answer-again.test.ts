@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { call, type MadeKey, newKey, newPerson, type Person, verify } from '../../support/api-client.ts';
-import { type Harness, type Reply, startHarness } from '../../support/harness.ts';
+import { type Harness, type Reply, startHarness, travel } from '../../support/harness.ts';
 
 const CHECKED = '/v1/auth/verify';
 
@@ -59,6 +60,39 @@ describe('an answer that is given again', () => {
     expect((await withKey({ 'x-request-id': 'from-the-proxy-1' })).headers['x-request-id']).to.equal(
       'from-the-proxy-1',
     );
+  });
+
+  it('says the same of its holder whatever a proxy calls the request', async () => {
+    const victim = await newPerson(harness);
+    for (const own of [ada.id, key.id, 'read', 'namespace'].map((text) => text.padEnd(8, '_'))) {
+      const first = await withKey({ 'x-request-id': own, 'x-tracing': own });
+      for (const forged of [victim.id, 'key_0000000000000000']) {
+        const reply = await withKey({ 'x-request-id': forged, 'x-tracing': own });
+        expect(reply.headers['x-request-id']).to.equal(forged);
+        expect(reply.json()).to.deep.equal(first.json());
+      }
+    }
+  });
+
+  it('holds no longer when the clock is set back', async () => {
+    await withKey();
+    using _ = travel(-3600);
+    const { headers } = await withKey();
+    expect(headers['cache-control']).to.match(/^private, max-age=[1-5]$/);
+    // Revoked where nobody tells this process.
+    const { apiKeys } = harness.services.stores;
+    const stored = await apiKeys.find(key.id);
+    if (!stored) throw new Error('the key is not stored');
+    await apiKeys.update({ ...stored.key, revokedAt: Date.now() });
+    await sleep(5100);
+    expect((await withKey()).status).to.equal(401);
+  });
+
+  it('is logged for the address that asks', async () => {
+    for (const ip of ['203.0.113.1', '198.51.100.66', '2001:db8::1']) {
+      await withKey({ 'x-forwarded-for': ip });
+      expect(harness.log.findLast(({ msg }) => msg === 'request')).to.include({ ip });
+    }
   });
 
   it('is over at once when the key is revoked', async () => {
@@ -121,5 +155,50 @@ describe('an answer that is given again', () => {
     }
     expect(new Set(replies.map(({ headers }) => headers['x-request-id'])).size).to.equal(4);
     expect((await withKey()).status, 'a good key').to.equal(200);
+  });
+
+  it('to a malformed key names the request of the moment in a header for nginx as well', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      const { status, headers } = await ask({ 'x-api-key': `nonsense-${n}` }, '/forward-auth?mode=nginx');
+      expect(status).to.equal(401);
+      expect(JSON.parse(String(headers['x-auth-error'])).request_id).to.equal(headers['x-request-id']);
+    }
+  });
+
+  it('to a malformed key is not put together from what a caller calls the request', async () => {
+    for (const id of ['credential', 'not-valid', 'Bearer.0']) {
+      for (const text of ['nonsense', 'more-nonsense']) {
+        const reply = await ask({ 'x-api-key': text, 'x-request-id': id });
+        expect(reply.json()).to.include({ detail: 'The credential is not valid.', request_id: id });
+      }
+    }
+  });
+
+  it('to one credential is not that to another beside something malformed', async () => {
+    const empty = { authorization: '' };
+    expect((await withKey(empty)).status).to.equal(200);
+    const other = await newKey(harness, ada);
+    expect((await withKey({ authorization: `Bearer ${other.key}` })).status).to.equal(400);
+    expect((await withKey({ authorization: 'Bearer nonsense' })).status).to.equal(400);
+    expect((await withKey(empty)).status).to.equal(200);
+  });
+
+  it('to a live key that is refused is counted each time, whatever stands beside it', async () => {
+    const wrong = '/forward-auth?environment=test';
+    for (let n = 0; n < 4; n += 1) {
+      expect((await withKey({ authorization: '' }, wrong)).status).to.equal(401);
+      expect((await ask({ authorization: `DPoP ${key.key}` }, '/forward-auth')).status).to.equal(401);
+    }
+    await harness.services.usage.flush();
+    const now = Date.now();
+    const [bucket] = await harness.services.stores.usage.list({
+      ...{ ownerId: ada.id, keyId: key.id, from: now - 7_200_000, to: now + 1 },
+    });
+    expect(bucket).to.include({ refused: 8, allowed: 0 });
+  });
+
+  it('is understood anew for an original address that is none', async () => {
+    await withKey({ 'x-forwarded-uri': '/things' }, '/forward-auth');
+    expect((await withKey({ 'x-forwarded-uri': 'no address' }, '/forward-auth')).status).to.equal(400);
   });
 });
