@@ -9,9 +9,9 @@ export interface Listener {
   /**
    * Stops taking connections, lets every request under way finish, tells keep-alive clients to reconnect elsewhere, and
    * resolves when all are gone or `drainSeconds` have passed.
-   * @param othersClosed resolves when no other process takes connections at the same address either
+   * @param othersClosed resolves when no other process takes connections at the same address either, or after so many milliseconds
    */
-  close(drainSeconds: number, othersClosed?: () => Promise<void>): Promise<void>;
+  close(drainSeconds: number, othersClosed?: (waitMs: number) => Promise<void>): Promise<void>;
 }
 
 /** Slow or idle clients must not hold the server (security requirement FT13). Milliseconds. */
@@ -24,8 +24,8 @@ const TIMEOUTS = {
 const MAX_CONNECTIONS = 10_000;
 /** While it closes, the door waits until nobody has come through it for this long. Milliseconds. */
 const QUIET_MS = 50;
-/** And no longer than this, however busy it is. Milliseconds. */
-const CLOSING_MS = 500;
+/** All in all closing takes no longer than this, however busy it is. Milliseconds. */
+const CLOSING_MS = 1000;
 
 /** Listens on every address of `hosts`; all but the first may be missing on the machine (no IPv6, for instance). */
 export async function listen({
@@ -95,16 +95,18 @@ export async function listen({
     async close(drainSeconds, othersClosed) {
       const started = monotonicMs();
       const end = started + drainSeconds * 1000;
+      // What is held is begun when half of the time is left.
+      const latest = Math.min(started + CLOSING_MS, (started + end) / 2);
       draining = true;
       // A connection that nobody has taken yet when the listening socket is closed is reset, by the kernel or by the primary
       // of a cluster. So no request is begun for a moment: callers who wait for an answer do not come in again just then.
       held = [];
-      await quiet(Math.min(started + CLOSING_MS, end));
+      await quiet((started + latest) / 2);
       // http.Server.close() would also cut idle connections, on which a request may just be arriving; this only stops listening.
       const closed = Promise.all(
         servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve))),
       );
-      await othersClosed?.();
+      await othersClosed?.(Math.max(0, latest - monotonicMs()));
       const waiting = held;
       held = null;
       for (const begin of waiting) begin();

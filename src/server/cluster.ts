@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { once } from 'node:events';
 import { loadDemo } from '../../seeds/demo.ts';
 import { boot, configure } from '../boot.ts';
 import type { Env } from '../config/env.ts';
@@ -6,7 +7,7 @@ import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { createLog } from '../kit/log.ts';
 import { closeDoorsTogether } from './doors.ts';
 import { relayBetweenWorkers } from './relay.ts';
-import { onStop } from './stop.ts';
+import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
 import { listenMetrics, runWeb } from './web.ts';
 import { welcome } from './welcome.ts';
 
@@ -53,14 +54,20 @@ export async function runCluster(env: Env): Promise<boolean> {
   closeDoorsTogether({ stopping: () => stopping });
   for (let i = 0; i < config.workers; i += 1) cluster.fork();
 
-  onStop(log, async () => {
+  // One that hangs does not even end itself.
+  const patience = config.drainSeconds + AFTERWARDS_SECONDS + 1;
+  onStop(log, patience + AFTERWARDS_SECONDS, async () => {
     stopping = true;
-    const workers = Object.values(cluster.workers ?? {});
-    const gone = workers.map(
-      (worker) => new Promise<void>((resolve) => (worker ? worker.once('exit', () => resolve()) : resolve())),
-    );
-    for (const worker of workers) worker?.process.kill('SIGTERM');
-    await Promise.all(gone);
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    const gone = Promise.all(workers.map((worker) => once(worker, 'exit')));
+    for (const worker of workers) worker.process.kill('SIGTERM');
+    const late = setTimeout(() => {
+      log.error('a worker did not stop in time and is killed');
+      process.exitCode = 1;
+      for (const worker of workers) worker.process.kill('SIGKILL');
+    }, patience * 1000);
+    await gone;
+    clearTimeout(late);
     metrics?.close();
   });
   return true;

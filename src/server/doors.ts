@@ -3,23 +3,27 @@
  * to the others at the very moment these close theirs, and the primary resets what it has not handed to anyone by then.
  */
 import cluster from 'node:cluster';
-import { once } from 'node:events';
 
 const CLOSED = 'gatehouse-door-closed';
 const ALL_CLOSED = 'gatehouse-all-doors-closed';
-/** No worker waits longer for the others. Milliseconds. */
-const WAIT_MS = 1000;
 
-/** In a worker whose door is closed: resolves when those of all the others are. */
-export async function othersClosed(): Promise<void> {
-  const signal = AbortSignal.timeout(WAIT_MS);
+/** In a worker whose door is closed: resolves when those of all the others are, or after `waitMs`: one that hangs keeps nobody waiting. */
+export async function othersClosed(waitMs: number): Promise<void> {
   // A primary that is gone takes its workers with it; there is nobody left to wait for.
-  if (process.connected) process.send?.(CLOSED);
-  try {
-    while ((await once(process, 'message', { signal }))[0] !== ALL_CLOSED);
-  } catch {
-    // One that hangs must not keep the callers of this one waiting.
-  }
+  if (!process.connected) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, waitMs);
+    function done(): void {
+      clearTimeout(timer);
+      process.off('message', hear);
+      resolve();
+    }
+    function hear(message: unknown): void {
+      if (message === ALL_CLOSED) done();
+    }
+    process.on('message', hear);
+    process.send?.(CLOSED, () => {});
+  });
 }
 
 /** In the primary: tells those that wait, as soon as nobody's door is open. A worker told to end alone does not wait. */

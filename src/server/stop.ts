@@ -4,8 +4,14 @@ import type { Log } from '../kit/log.ts';
 /** Whoever signals a whole process group, or has npm in between, reaches a process more than once within moments. */
 const REPEAT_MS = 1000;
 
-/** Ends the process in order on SIGTERM and SIGINT, once. Impatience, a SIGINT well after the first signal, ends it at once. */
-export function onStop(log: Log, stop: () => Promise<void>): void {
+/** What there is to do when the requests are done: usage is written, leases are given back, stores are closed. Seconds. */
+export const AFTERWARDS_SECONDS = 5;
+
+/**
+ * Ends the process in order on SIGTERM and SIGINT, once. Impatience, a SIGINT well after the first signal, ends it at once, and so
+ * does a stop that takes longer than `withinSeconds`.
+ */
+export function onStop(log: Log, withinSeconds: number, stop: () => Promise<void>): void {
   let stoppingSince: number | null = null;
   const handle = (signal: NodeJS.Signals): void => {
     if (stoppingSince !== null) {
@@ -14,8 +20,13 @@ export function onStop(log: Log, stop: () => Promise<void>): void {
     }
     stoppingSince = monotonicMs();
     log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.error({ withinSeconds }, 'not stopped in time; ending at once');
+      log.flush(() => process.exit(1));
+    }, withinSeconds * 1000);
     stop().then(
-      () => log.flush(() => process.exit(0)),
+      // A worker that had to be killed has left its code.
+      () => log.flush(() => process.exit()),
       (err) => {
         log.error({ err }, 'stopping failed');
         process.exit(1);

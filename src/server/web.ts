@@ -8,7 +8,7 @@ import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
 import { othersClosed } from './doors.ts';
 import { workerRelay } from './relay.ts';
-import { onStop } from './stop.ts';
+import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
 import { welcome } from './welcome.ts';
 
 /** One web process: listens, answers, and ends in an orderly way when told. */
@@ -32,7 +32,7 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
   log.info({ issuer: config.issuer, port: config.port }, 'ready');
   if (!config.production && !inCluster) process.stdout.write(welcome(config));
 
-  onStop(log, async () => {
+  onStop(log, config.drainSeconds + AFTERWARDS_SECONDS, async () => {
     app.drain();
     await listener.close(config.drainSeconds, inCluster ? othersClosed : undefined);
     app.stop();

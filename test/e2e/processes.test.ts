@@ -133,6 +133,20 @@ describeOn(TWO_SETUPS, 'the processes of a deployment', (setup) => {
   // SQLite is for one process.
   if (setup === 'SQLite') return;
 
+  it('SIGTERM ends even a cluster with a worker that hangs, which the others do not wait for', async function () {
+    this.timeout(40_000);
+    const node = await world.start({ env: { WEB_CONCURRENCY: '2', GATEHOUSE_DRAIN: '2s' } });
+    await until('both workers', 10, () => (node.output().match(/"msg":"ready"/g)?.length ?? 0) === 2);
+    const [hanging = 0, other = 0] = childrenOf(node.pid);
+    process.kill(hanging, 'SIGSTOP');
+    const stopped = node.stop();
+    const took = await until('the end of the other worker', 5, () => !processTable().has(other));
+    expect(await stopped).to.equal(1);
+    console.log(`        the other ended after ${took} ms`);
+    expect(processTable().has(hanging)).to.equal(false);
+    expect(node.output()).to.contain('a worker did not stop in time and is killed');
+  });
+
   describe('a worker beside web processes that run no jobs', () => {
     it('removes what has expired, serves nothing and ends in order', async () => {
       const { stores, clock } = await world.services();

@@ -1,4 +1,5 @@
-import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import { type Clock, monotonicMs } from '../../kit/clock.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { LoadedSigningKey } from '../signing-keys/key-material.ts';
@@ -26,16 +27,36 @@ export function createJwtVerifier({
   keySet: KeySet;
   clock: Clock;
 }): VerifyJwt {
-  let looking = Promise.resolve();
+  let running: Promise<void> | null = null;
+  let queued: Promise<void> | null = null;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Asks the store for an unknown key, once a second at most: anyone can make up a kid. All who ask meanwhile share the answer. */
-  async function lookAgain(kid: string): Promise<LoadedSigningKey | undefined> {
-    if (monotonicMs() - lookedAtMs >= UNKNOWN_KID_MS) {
-      lookedAtMs = monotonicMs();
-      looking = keySet.refresh();
+  /** Once a second at most: anyone can make up a kid. Who comes too early waits for the next turn. */
+  async function look(): Promise<void> {
+    await sleep(Math.max(0, lookedAtMs + UNKNOWN_KID_MS - monotonicMs()), undefined, { ref: false });
+    queued = null;
+    lookedAtMs = monotonicMs();
+    running = keySet
+      .refresh()
+      .catch((cause: unknown) => {
+        throw cause instanceof StoreUnavailableError ? cause : new StoreUnavailableError('the signing keys', cause);
+      })
+      .finally(() => {
+        running = null;
+      });
+    await running;
+  }
+
+  /** Another process may have rotated just now. Throws StoreUnavailableError. */
+  async function lookFor(kid: string, token: string): Promise<LoadedSigningKey | undefined> {
+    const { iss, exp } = decodeJwt(token);
+    // No key in the world would make it good.
+    if (iss !== issuer || exp === undefined || exp <= clock.nowSeconds()) return undefined;
+    await running;
+    if (!keySet.byKid(kid)) {
+      queued ??= look();
+      await queued;
     }
-    await looking;
     return keySet.byKid(kid);
   }
 
@@ -45,8 +66,7 @@ export function createJwtVerifier({
         token,
         async ({ kid, alg }) => {
           if (kid === undefined) throw new Error('kid is missing');
-          // Another process may have rotated just now.
-          const key = keySet.byKid(kid) ?? (await lookAgain(kid));
+          const key = keySet.byKid(kid) ?? (await lookFor(kid, token));
           if (!key || key.algorithm !== alg) throw new Error('unknown key');
           return key.publicKey;
         },

@@ -73,7 +73,8 @@ describe('while the database does not answer', () => {
     it(`because it ${name}, a token of a signing key that is not known here is not called invalid`, async () => {
       // As another process may have made it a moment ago.
       const header = { alg: 'ES256', typ: 'at+jwt', kid: `of-another-process-that-${name.replaceAll(' ', '-')}` };
-      const unknown = [JSON.stringify(header), '{}', 'A'.repeat(64)].map((part) =>
+      const claims = { iss: harness.issuer, exp: Math.floor(Date.now() / 1000) + 60 };
+      const unknown = [JSON.stringify(header), JSON.stringify(claims), 'A'.repeat(64)].map((part) =>
         Buffer.from(part).toString('base64url'),
       );
       await fail();
