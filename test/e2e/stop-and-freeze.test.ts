@@ -87,7 +87,7 @@ describeOn(TWO_SETUPS, 'stopping and freezing', (setup) => {
         // A slow database makes the middle long enough to be hit.
         proxy = await startTcpProxy(Number(new URL(databaseUrl).port));
         frozen = await world.start({ env: { DATABASE_URL: proxy.through(databaseUrl) } });
-        proxy.delay(10);
+        await proxy.delay(10);
       } else {
         frozen = await world.start();
       }

@@ -61,7 +61,7 @@ describe('storage on PostgreSQL', () => {
       const through = await openStores({ databaseUrl: proxy.through(databaseUrl), poolSize: 2, timeouts });
       try {
         await through.ping();
-        proxy.pause();
+        await proxy.pause();
         const start = performance.now();
         await Promise.all(Array.from({ length: 6 }, () => expectUnavailable(through.ping(), 'database')));
         await expectUnavailable(through.signingKeys.transition([], 1), 'database');

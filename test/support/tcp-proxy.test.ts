@@ -41,7 +41,7 @@ describe('TCP proxy', () => {
   });
 
   it('holds everything back while paused and delivers it in order afterwards', async () => {
-    proxy.pause();
+    await proxy.pause();
     for (const letter of 'abc') client.write(letter);
     await sleep(100);
     expect(received).to.equal('');
@@ -51,7 +51,7 @@ describe('TCP proxy', () => {
   });
 
   it('delays both directions', async () => {
-    proxy.delay(100);
+    await proxy.delay(100);
     const start = performance.now();
     client.write('x');
     await once(client, 'data');
@@ -74,6 +74,6 @@ describe('TCP proxy', () => {
     client.end('bye');
     await once(client, 'close');
     expect(received).to.equal('bye');
-    expect(proxy.connections()).to.equal(0);
+    expect(await proxy.connections()).to.equal(0);
   });
 });

@@ -285,7 +285,7 @@ for (const kind of KINDS) {
     });
 
     it('answers 503 while Gatehouse is away or does not answer, never lets pass, and recovers', async () => {
-      for (const outage of [() => network.cut(), async () => network.pause()]) {
+      for (const outage of [() => network.cut(), () => network.pause()]) {
         // One that no answer was kept about.
         const { key } = await apiKeyOf(harness, user);
         await outage();

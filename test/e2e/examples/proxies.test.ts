@@ -244,7 +244,7 @@ for (const [kind, start, whenAway] of [
 
     it('lets nothing pass while Gatehouse is away or does not answer', async () => {
       const known = upstream.arrivals.length;
-      for (const outage of [() => network.cut(), async () => network.pause()]) {
+      for (const outage of [() => network.cut(), () => network.pause()]) {
         await outage();
         const reply = await ask('/v1/notes', bearer(key.key)).finally(() => network.restore());
         // nginx cannot tell a slow Gatehouse from one that is away; Caddy says 504 for the first.
