@@ -39,7 +39,7 @@ import { createTokenCodec } from './endpoints/oauth/token-codec.ts';
 import { createTokenEndpoint } from './endpoints/oauth/token-endpoint.ts';
 import { health, readiness } from './endpoints/ops/health.ts';
 import { createMetrics, type Metrics, metricsHandler } from './endpoints/ops/metrics.ts';
-import { behind, createAnswerAgain } from './http/answer-again.ts';
+import { createAnswerAgain } from './http/answer-again.ts';
 import { certificateOf } from './http/client-certificate.ts';
 import { createCsrf } from './http/csrf.ts';
 import { createDeviceCookie } from './http/device-cookie.ts';
@@ -347,7 +347,10 @@ export function createApp(services: Services, { version }: { version: string }):
   });
   const callerOf = createCallerOf(isTrustedProxy);
   const again = createAnswerAgain({
-    isCandidate: (target) => target === verifyTarget || target.startsWith(forwardAuthTarget),
+    isCandidate: (method, target) =>
+      method === 'GET'
+        ? target === verifyTarget || target.startsWith(forwardAuthTarget)
+        : method === 'POST' && target === verifyTarget,
     credentialHeaders: api.credentialHeaders,
     isMalformed: api.isMalformed,
     callerOf,
@@ -375,7 +378,7 @@ export function createApp(services: Services, { version }: { version: string }):
   });
 
   return {
-    handler: behind(again, app.callback()),
+    handler: again.before(app.callback()),
     metrics,
     drain: () => {
       draining = true;

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Config } from './config/config.ts';
 import type { Secrets } from './config/secrets.ts';
+import { createDeleteAccount, type DeleteAccount } from './domain/accounts/delete-account.ts';
 import { createManageAccounts, type ManageAccounts } from './domain/accounts/manage-accounts.ts';
 import { createPasswords, type Passwords } from './domain/accounts/password.ts';
 import { createManageApiKeys } from './domain/api-keys/create-manage-api-keys.ts';
@@ -65,6 +66,7 @@ export interface Services {
   throttle: Throttle;
   passwords: Passwords;
   manageAccounts: ManageAccounts;
+  deleteAccount: DeleteAccount;
   manageClients: ManageClients;
   manageResources: ManageResources;
   rotation: KeyRotation;
@@ -160,6 +162,15 @@ export async function createServices({
   }
 
   const passwords = createPasswords(config.passwords);
+  const manageAccounts = createManageAccounts({
+    accounts: stores.accounts,
+    tokens: stores.tokens,
+    passwords,
+    audit,
+    announce,
+    clock,
+    userScopes: userScopes(catalogue),
+  });
   const manageClients = createManageClients({
     clients: stores.clients,
     tokens: stores.tokens,
@@ -206,14 +217,15 @@ export async function createServices({
       clock,
     }),
     passwords,
-    manageAccounts: createManageAccounts({
+    manageAccounts,
+    deleteAccount: createDeleteAccount({
       accounts: stores.accounts,
+      clients: stores.clients,
       tokens: stores.tokens,
-      passwords,
+      manageAccounts,
+      manageClients,
       audit,
-      announce,
-      clock,
-      userScopes: userScopes(catalogue),
+      revocationBoundMs: CACHE_MS,
     }),
     manageClients,
     manageResources: createManageResources({

@@ -33,6 +33,10 @@ export function addUserCommands(program: Command): void {
     .command('disable <email-or-id>')
     .description('End every session and token of an account and let nobody in')
     .action(answering(disable));
+  user
+    .command('delete <email-or-id>')
+    .description('Delete an account for good, with its tokens, consents, keys and clients; takes six seconds')
+    .action(answering(remove));
   user.command('enable <email-or-id>').description('Let a disabled account in again').action(answering(enable));
   user
     .command('set-password <email-or-id>')
@@ -78,6 +82,15 @@ const disable = (_options: object, who: string) =>
     return {
       json: record(account),
       text: `Account ${account.id} (${account.email}) is disabled; its sessions, grants and tokens are gone.`,
+    };
+  });
+
+const remove = (_options: object, who: string) =>
+  withServices(async ({ deleteAccount }) => {
+    const { id, email } = await deleteAccount(who);
+    return {
+      json: { id, deleted: true },
+      text: `Account ${id} (${email}) is deleted, with its sessions, tokens, consents, keys and clients.`,
     };
   });
 

@@ -5,6 +5,7 @@ import { type Clock, monotonicMs } from '../kit/clock.ts';
 import { sha256 } from '../kit/digest.ts';
 import { newId } from '../kit/ids.ts';
 import type { Log } from '../kit/log.ts';
+import { readAhead } from './parameters.ts';
 import { type Caller, factsOf, REQUEST_ID } from './request-context.ts';
 import type { Route } from './routes.ts';
 
@@ -22,8 +23,8 @@ export interface Again {
  * header counts but a few that cannot change the answer.
  */
 export interface AnswerAgain {
-  /** True when it answered. */
-  answer(req: IncomingMessage, res: ServerResponse): boolean;
+  /** Koa's handler behind it. */
+  before(koa: RequestListener): RequestListener;
   /** Outermost of all middleware: remembers what may be given again. */
   remember: Middleware;
   /** Forgets everything, what is being answered just now included. */
@@ -33,6 +34,8 @@ export interface AnswerAgain {
 const MAX_ANSWERS = 10_000;
 /** Apart, so that strangers push out nothing but what other strangers were told. */
 const MAX_REFUSALS = 500;
+/** A question is short. Bytes of its body. */
+const MAX_BODY = 4096;
 /** Longer ones are not worth the memory, and a caller may have made them long. Characters. */
 const MAX_LENGTH = 4096;
 /** A malformed credential stays malformed; this bounds the time that stands in some of the bodies. Milliseconds. */
@@ -47,16 +50,7 @@ const WITHOUT_EFFECT = new Set([
 const ORIGINAL_ADDRESS = new Set(['x-original-uri', 'x-forwarded-uri']);
 /** With one of these every request is one of its own. */
 const NEVER = new Set([
-  ...[
-    'cookie',
-    'dpop',
-    'content-length',
-    'transfer-encoding',
-    'expect',
-    'origin',
-    'upgrade',
-    'x-gateway-authorization',
-  ],
+  ...['cookie', 'dpop', 'transfer-encoding', 'expect', 'origin', 'upgrade', 'x-gateway-authorization'],
 ]);
 
 /** Ids that nobody chose, so that they stand in a text only where they are meant: ours, and those of proxies that make random ones. */
@@ -79,7 +73,9 @@ interface Remembered {
   count: (() => void) | null;
 }
 
-interface Pending {
+/** A request, as far as it is looked at. */
+interface Asked {
+  /** By digest: the memory of the process is no place for credentials. */
   key: string;
   malformed: boolean;
   drops: number;
@@ -94,8 +90,8 @@ export function createAnswerAgain({
   log,
   observe,
 }: {
-  /** By the target of the request, as it came. */
-  isCandidate: (target: string) => boolean;
+  /** By the target of the request, as it came. Only GET and POST are. */
+  isCandidate: (method: string, target: string) => boolean;
   /** Where credentials stand, in small letters. */
   credentialHeaders: ReadonlySet<string>;
   /** Whether this header, when it is the only one, holds what can be no credential, for certain and without asking anybody. */
@@ -108,32 +104,34 @@ export function createAnswerAgain({
   const room = (max: number) => createBoundedMap<Remembered>({ max });
   let answers = room(MAX_ANSWERS);
   let refusals = room(MAX_REFUSALS);
-  const pending = new WeakMap<IncomingMessage, Pending>();
+  const pending = new WeakMap<IncomingMessage, Asked>();
   let drops = 0;
 
   /** Null for a request that is answered anew in any case. */
-  function read(req: IncomingMessage): Pick<Pending, 'key' | 'malformed'> | null {
-    const { rawHeaders, url = '' } = req;
-    let key = `${url}\n${req.socket.remoteAddress}\n`;
+  function read(req: IncomingMessage): { text: string; malformed: boolean; bodyLength: number } | null {
+    const { method, rawHeaders, url = '' } = req;
+    let text = `${method} ${url}\n${req.socket.remoteAddress}\n`;
+    let bodyLength = 0;
     const shown: [name: string, value: string][] = [];
     for (let index = 0; index < rawHeaders.length; index += 2) {
       const name = (rawHeaders[index] as string).toLowerCase();
       const value = rawHeaders[index + 1] as string;
       if (WITHOUT_EFFECT.has(name)) continue;
       if (NEVER.has(name)) return null;
-      if (credentialHeaders.has(name)) shown.push([name, value]);
+      if (name === 'content-length') bodyLength = Number(value);
+      else if (credentialHeaders.has(name)) shown.push([name, value]);
       else if (ORIGINAL_ADDRESS.has(name) && value.startsWith('/')) {
         const query = value.indexOf('?');
-        if (query !== -1) key += `${name}: ${value.slice(query)}\n`;
-      } else key += `${name}: ${value}\n`;
+        if (query !== -1) text += `${name}: ${value.slice(query)}\n`;
+      } else text += `${name}: ${value}\n`;
     }
+    if (bodyLength > (method === 'POST' ? MAX_BODY : 0)) return null;
     const [only, ...others] = shown;
-    const malformed = only !== undefined && others.length === 0 && isMalformed(...only);
+    const malformed = bodyLength === 0 && only !== undefined && others.length === 0 && isMalformed(...only);
     // Whose failures are noted depends on where they come from.
-    if (malformed) key += `malformed ${only[0]} ${String(req.headers['x-forwarded-for'])}`;
-    else for (const [name, value] of shown) key += `${name}: ${value}\n`;
-    // By digest: the memory of the process is no place for credentials.
-    return { key: sha256(key), malformed };
+    if (malformed) text += `malformed ${only[0]} ${String(req.headers['x-forwarded-for'])}`;
+    else for (const [name, value] of shown) text += `${name}: ${value}\n`;
+    return { text, malformed, bodyLength };
   }
 
   function give(req: IncomingMessage, res: ServerResponse, known: Remembered): boolean {
@@ -149,15 +147,16 @@ export function createAnswerAgain({
     headers.push('X-Request-Id', requestId, 'Content-Length', String(Buffer.byteLength(body)));
     headers.push('Cache-Control', known.dated ? `private, max-age=${secondsLeft}` : 'no-store');
     const { status, route } = known;
+    const { method = '' } = req;
     res.writeHead(status, headers);
     res.end(body);
     known.count?.();
-    observe({ method: 'GET', route, status, seconds: 0 });
-    if (log.isLevelEnabled('info')) log.info({ requestId, method: 'GET', route, status, ms: 0, ip }, 'request');
+    observe({ method, route, status, seconds: 0 });
+    if (log.isLevelEnabled('info')) log.info({ requestId, method, route, status, ms: 0, ip }, 'request');
     return true;
   }
 
-  function save(ctx: Context, { key, malformed }: Pending): void {
+  function save(ctx: Context, { key, malformed }: Asked): void {
     const again = ctx.status === 200 ? (ctx.state.again as Again | undefined) : undefined;
     const isRefusal = malformed && ctx.status === 401;
     if ((!again && !isRefusal) || typeof ctx.body !== 'string') return;
@@ -185,14 +184,20 @@ export function createAnswerAgain({
   }
 
   return {
-    answer(req, res) {
-      if (req.method !== 'GET' || !isCandidate(req.url ?? '')) return false;
-      const asked = read(req);
-      if (!asked) return false;
-      const known = (asked.malformed ? refusals : answers).get(asked.key);
-      if (known && give(req, res, known)) return true;
-      pending.set(req, { ...asked, drops });
-      return false;
+    before: (koa) => (req, res) => {
+      const asked = isCandidate(req.method ?? '', req.url ?? '') ? read(req) : null;
+      if (!asked) return koa(req, res);
+      const { text, malformed, bodyLength } = asked;
+      const look = (body: string): void => {
+        // No header has an empty line in it.
+        const key = sha256(`${text}\n\n${body}`);
+        const known = (malformed ? refusals : answers).get(key);
+        if (known && give(req, res, known)) return;
+        pending.set(req, { key, malformed, drops });
+        koa(req, res);
+      };
+      if (bodyLength === 0) look('');
+      else readAhead(req, (body) => look(body.toString('latin1')));
     },
     async remember(ctx, next) {
       await next();
@@ -207,10 +212,3 @@ export function createAnswerAgain({
     },
   };
 }
-
-/** Koa's handler behind it. */
-export const behind =
-  (again: AnswerAgain, koa: RequestListener): RequestListener =>
-  (req, res) => {
-    if (!again.answer(req, res)) koa(req, res);
-  };

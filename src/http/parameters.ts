@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import { AppError } from '../kit/errors.ts';
 
@@ -7,6 +8,19 @@ export type Parameters = ReadonlyMap<string, string | readonly string[]>;
 const MAX_PARAMETERS = 64;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+const readAlready = new WeakMap<IncomingMessage, Buffer>();
+
+/** Reads all of a body that is known to be small, before Koa; `readBody` gives it again. Not called for one that ends early. */
+export function readAhead(req: IncomingMessage, then: (body: Buffer) => void): void {
+  const chunks: Buffer[] = [];
+  req.on('data', (chunk: Buffer) => chunks.push(chunk));
+  req.on('end', () => {
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+    readAlready.set(req, body);
+    then(body);
+  });
+}
+
 /** Reads at most `limitBytes` of the body. Throws payload_too_large past that, and stops reading. */
 export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer> {
   const declared = Number(ctx.request.get('content-length') || 0);
@@ -15,6 +29,8 @@ export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer
     throw new AppError('unsupported_media_type', { public: 'compressed request bodies are not accepted' });
   }
   if (declared > limitBytes) throw tooLarge(ctx, limitBytes);
+  const known = readAlready.get(ctx.req);
+  if (known) return known;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -42,6 +42,15 @@ export function accountStoreSuite(open: () => Promise<AccountStore>): void {
       }
     });
 
+    it('removes one, whose address is free then', async () => {
+      const [removed, other] = [accountOf(), accountOf()];
+      for (const account of [removed, other]) await accounts.insert(account);
+      expect(countTrue(await parallel(50, () => accounts.remove(removed.id)))).to.equal(1);
+      expect(await accounts.find(removed.id)).to.equal(null);
+      expect(await accounts.find(other.id)).to.deep.equal(other);
+      expect(await accounts.insert(accountOf({ email: removed.email }))).to.equal(true);
+    });
+
     it('finds by normalized email', async () => {
       const inserted = accountOf();
       await accounts.insert(inserted);

@@ -50,10 +50,25 @@ export function providerKeyStoreSuite(open: () => Promise<Parts>): void {
 
     idempotentInsertSuite(async () => ({
       requests: parts.idempotentRequests,
-      build: () => keyOf(),
+      build: () => keyOf({ ownerId }),
       insert: (key: ProviderKey, request) => keys.insert(key, request),
       exists: async (key) => (await keys.find(key.ownerId, key.id)) !== null,
     }));
+
+    it('goes with its owner, and none comes after', async () => {
+      const neighbour = newId('acc');
+      await parts.accounts.insert(accountOf({ id: neighbour }));
+      await keys.insert(keyOf({ ownerId: neighbour }));
+      const [removed] = await Promise.all([
+        parts.accounts.remove(ownerId),
+        parallel(50, () => keys.insert(keyOf({ ownerId, isDefault: false }))),
+      ]);
+      expect(removed).to.equal(true);
+      expect(await keys.list(ownerId)).to.deep.equal([]);
+      expect((await keys.insert(keyOf({ ownerId }))).kind).to.equal('taken');
+      expect(await parts.accounts.remove(ownerId), 'again').to.equal(false);
+      expect(await keys.list(neighbour)).to.have.length(1);
+    });
 
     it('stores one value of an owner and provider once, however many ask at once', async () => {
       const fingerprint = 'the-same-value';
@@ -89,7 +104,14 @@ export function providerKeyStoreSuite(open: () => Promise<Parts>): void {
     }
 
     it('keeps every field', async () => {
-      const key = keyOf({ label: AWKWARD_TEXT, mask: AWKWARD_TEXT, version: 9, lastUsedAt: T + 3, updatedAt: T + 2 });
+      const key = keyOf({
+        ownerId,
+        label: AWKWARD_TEXT,
+        mask: AWKWARD_TEXT,
+        version: 9,
+        lastUsedAt: T + 3,
+        updatedAt: T + 2,
+      });
       await keys.insert(key);
       expect(await keys.find(key.ownerId, key.id)).to.deep.equal(key);
       expect(await keys.findDefault(key.ownerId, key.provider)).to.deep.equal(key);

@@ -44,6 +44,8 @@ export interface LogLine {
 
 export interface Harness extends AsyncDisposable {
   readonly issuer: string;
+  /** Where it really listens, on 127.0.0.1. */
+  readonly port: number;
   readonly config: Config;
   readonly services: Services;
   readonly app: App;
@@ -246,6 +248,7 @@ export async function startHarness({
     services,
     app,
     log,
+    port,
     url: (path) => config.issuer + path,
     sendRaw: exchange,
     async send(pathOrUrl, request = {}) {

@@ -15,4 +15,6 @@ export interface AccountStore {
   list(page: { after?: string; limit: number }): Promise<Account[]>;
   /** False when there is no such account. Sets `updatedAt` to `atMs`. */
   update(id: string, change: AccountChange, atMs: number): Promise<boolean>;
+  /** With its API keys, provider keys and consents, all or nothing. False when there is no such account. */
+  remove(id: string): Promise<boolean>;
 }

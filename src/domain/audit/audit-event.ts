@@ -1,6 +1,7 @@
 /** Every security event that is recorded. A closed union: a new kind is added here first. */
 export const AUDIT_TYPES = [
   'account.created',
+  'account.deleted',
   'account.disabled',
   'account.enabled',
   'account.password_set',

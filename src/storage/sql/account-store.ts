@@ -43,5 +43,15 @@ export function createAccountStore({ database }: { database: Database }): Accoun
       const sql = `update accounts set ${assignments.join(', ')} where id = ?`;
       return (await database.affected(sql, [...values, id])) === 1;
     },
+
+    remove: (id) =>
+      database.transaction(async (tx) => {
+        // The account first: a provider key that is being stored waits for it, and then is not.
+        const existed = (await tx.affected('delete from accounts where id = ?', [id])) === 1;
+        await tx.affected('delete from provider_keys where owner_id = ?', [id]);
+        await tx.affected('delete from api_keys where owner_id = ?', [id]);
+        await tx.affected('delete from consents where account_id = ?', [id]);
+        return existed;
+      }),
   };
 }

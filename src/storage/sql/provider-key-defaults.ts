@@ -13,13 +13,13 @@ export const defaultOf = ({ ownerId, provider }: Place): string => `${ownerId} $
 export class KeyGone extends Error {}
 
 /**
- * Waits, until the end of the transaction, at the owner's account: one row, so that nobody waits in a circle, and there even
+ * False when there is no such account any more. Waits, until the end of the transaction, at the owner's account: one row, so that nobody waits in a circle, and there even
  * before the first key. SQLite lets one writer in at a time anyway.
  */
-export async function lockOwner(tx: Statements, dialect: Dialect, ownerId: string): Promise<void> {
+export async function lockOwner(tx: Statements, dialect: Dialect, ownerId: string): Promise<boolean> {
   // SQLite has one lock, for all writers, and takes it with the first change.
-  if (dialect === 'sqlite') await tx.affected('update accounts set id = id where id = ?', [ownerId]);
-  else await tx.rows('select id from accounts where id = ? for update', [ownerId]);
+  if (dialect === 'sqlite') return (await tx.affected('update accounts set id = id where id = ?', [ownerId])) === 1;
+  return (await tx.rows('select id from accounts where id = ? for update', [ownerId])).length === 1;
 }
 
 export async function moveDefault(tx: Statements, key: Placed): Promise<void> {

@@ -31,7 +31,7 @@ export function createProviderKeyStore({ database }: { database: Database }): Pr
 
     insert: (key, request) =>
       insertOnce(database, request, async (tx) => {
-        await lockOwner(tx, database.dialect, key.ownerId);
+        if (!(await lockOwner(tx, database.dialect, key.ownerId))) return false;
         if (await hasTwin(tx, key)) return false;
         if (!(await tx.insertIfAbsent('provider_keys', toProviderKeyRow(key)))) return false;
         if (key.isDefault) await moveDefault(tx, key);

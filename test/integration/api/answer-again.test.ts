@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { call, type MadeKey, newKey, newPerson, type Person, verify } from '../../support/api-client.ts';
@@ -141,6 +142,64 @@ describe('an answer that is given again', () => {
   it('to a request with a body is judged by the body', async () => {
     expect((await verify(harness, key.key)).status).to.equal(200);
     expect((await verify(harness, key.key, { required_scopes: ['write'] })).status).to.equal(403);
+  });
+
+  it('to the same body is the same, counted and over like any other', async () => {
+    const [first, second] = [await verify(harness, key.key), await verify(harness, key.key)];
+    expect(first.status).to.equal(200);
+    expect(apartFromTheTurn(second)).to.deep.equal(apartFromTheTurn(first));
+    expect(second.headers['cache-control']).to.match(/^private, max-age=[1-4]$/);
+    const other = await newKey(harness, ada);
+    expect((await verify(harness, other.key)).json().key_id).to.equal(other.id);
+    await harness.services.usage.flush();
+    const now = Date.now();
+    const [bucket] = await harness.services.stores.usage.list({
+      ...{ ownerId: ada.id, keyId: key.id, from: now - 7_200_000, to: now + 1 },
+    });
+    expect(bucket?.allowed).to.equal(2);
+    expect((await call(harness, `DELETE /v1/api-keys/${key.id}`, { as: ada.token })).status).to.equal(200);
+    expect((await verify(harness, key.key)).status).to.equal(401);
+  });
+
+  it('is not given to a body that is meant in another way', async () => {
+    const body = JSON.stringify({ credential: key.key });
+    const post = (more: Record<string, string>, text = body) =>
+      harness.send(CHECKED, { method: 'POST', headers: { 'content-type': 'application/json', ...more }, body: text });
+    for (let n = 0; n < 2; n += 1) {
+      expect((await post({})).status).to.equal(200);
+      expect((await post({ 'content-type': 'text/plain' })).status).to.equal(415);
+      expect((await post({ 'content-encoding': 'gzip' })).status).to.equal(415);
+      expect((await post({ 'x-api-key': 'nonsense' })).status).to.equal(400);
+      expect((await post({}, `${body}x`)).status).to.equal(400);
+      expect((await post({}, `{"unknown":1,${body.slice(1)}`)).status).to.equal(400);
+      const long = { credential: key.key, required_scopes: Array(500).fill('read') };
+      expect((await post({}, JSON.stringify(long))).status).to.be.oneOf([200, 400]);
+      // Without any body: the credential of the header.
+      expect((await harness.send(CHECKED, { method: 'POST', headers: { 'x-api-key': key.key } })).status).to.equal(200);
+      expect((await harness.send(CHECKED, { method: 'POST' })).status).to.equal(401);
+    }
+  });
+
+  it('waits for a body that comes in pieces, and for none that never comes', async () => {
+    const { host } = new URL(harness.issuer);
+    const body = JSON.stringify({ credential: key.key });
+    const head = `POST ${CHECKED} HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-Proto: https\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+    for (let n = 0; n < 2; n += 1) {
+      const aborted = connect(harness.port, '127.0.0.1');
+      aborted.on('error', () => {});
+      aborted.write(head + body.slice(0, 10));
+      await sleep(20);
+      aborted.resetAndDestroy();
+      const slow = connect(harness.port, '127.0.0.1').setEncoding('utf8');
+      for (const piece of [head, body.slice(0, 10), body.slice(10)]) {
+        slow.write(piece);
+        await sleep(20);
+      }
+      let answer = '';
+      for await (const text of slow) answer += text;
+      expect(answer).to.match(/^HTTP\/1\.1 200 /);
+      expect(answer).to.contain(key.id);
+    }
   });
 
   it('to a malformed key says so to each malformed key, with the request id of the moment', async () => {

@@ -101,6 +101,17 @@ describe('gatehouse user', () => {
     expect((await gatehouse.json(['user', 'scopes', account.id, '--all'])).scopes).to.equal(null);
   });
 
+  it('deletes one for good, by address or id', async function () {
+    this.timeout(30_000);
+    const args = ['user', 'create', '--email', 'gone@example.com', '--password-stdin'];
+    const { id } = await gatehouse.json(args, { input: PASSWORD });
+    expect(await gatehouse.json(['user', 'delete', 'gone@example.com'])).to.deep.equal({ id, deleted: true });
+    expect(await gatehouse.json(['user', 'list'])).to.have.length(1);
+    const again = await gatehouse.run(['user', 'delete', id]);
+    expect(again.code).to.equal(1);
+    expect(again.stderr).to.include('gatehouse user list');
+  });
+
   it('changes no scopes when it is not told which, or told two things', async () => {
     for (const args of [[], ['--all', '--none'], ['read', '--all'], ['read', '--none']]) {
       const { code, stderr } = await gatehouse.run(['user', 'scopes', 'ada@example.com', ...args]);
