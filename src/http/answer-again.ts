@@ -11,11 +11,15 @@ import type { Route } from './routes.ts';
 
 /** How an answer may be given again: a handler says so in `ctx.state.again`. */
 export interface Again {
-  /** Never longer than the caller may remember it. Seconds. */
-  seconds: number;
+  /** Of this the caller may remember it for the whole seconds. */
+  holdsMs: number;
   /** What every request of this kind counts for, this one's turn included. */
   count: () => void;
 }
+
+/** For an answer about a credential that holds for so long. */
+export const cacheControl = (holdsMs: number): string =>
+  holdsMs < 1000 ? 'no-store' : `private, max-age=${Math.floor(holdsMs / 1000)}`;
 
 /**
  * Gives an answer again to a request that is the same in all that matters, without going through Koa: a resource server asks about
@@ -136,8 +140,7 @@ export function createAnswerAgain({
 
   function give(req: IncomingMessage, res: ServerResponse, known: Remembered): boolean {
     const leftMs = Math.min(known.untilMs - clock.nowMs(), known.untilMonotonicMs - monotonicMs());
-    const secondsLeft = Math.floor(leftMs / 1000);
-    if (leftMs <= 0 || (known.dated && secondsLeft < 1)) return false;
+    if (leftMs <= 0) return false;
     const { ip, byProxy } = callerOf(req);
     const given = byProxy ? req.headers['x-request-id'] : undefined;
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('req');
@@ -145,7 +148,7 @@ export function createAnswerAgain({
     const body = whole(known.body);
     const headers = known.headers.map(whole);
     headers.push('X-Request-Id', requestId, 'Content-Length', String(Buffer.byteLength(body)));
-    headers.push('Cache-Control', known.dated ? `private, max-age=${secondsLeft}` : 'no-store');
+    headers.push('Cache-Control', known.dated ? cacheControl(leftMs) : 'no-store');
     const { status, route } = known;
     const { method = '' } = req;
     res.writeHead(status, headers);
@@ -170,7 +173,7 @@ export function createAnswerAgain({
       .map(([name, value]) => [name, String(value)] as const);
     const length = headers.reduce((sum, [name, value]) => sum + name.length + value.length, ctx.body.length);
     if (length > MAX_LENGTH) return;
-    const holdsMs = again ? again.seconds * 1000 : MALFORMED_MS;
+    const holdsMs = again ? again.holdsMs : MALFORMED_MS;
     (isRefusal ? refusals : answers).set(key, {
       untilMs: clock.nowMs() + holdsMs,
       untilMonotonicMs: monotonicMs() + holdsMs,

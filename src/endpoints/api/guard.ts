@@ -32,8 +32,8 @@ export interface JudgedRequest {
 export interface Admitted {
   principal: Principal;
   limits: LimitDecision;
-  /** For so many seconds the answer may be believed without asking again. */
-  maxAgeSeconds: number;
+  /** For so many milliseconds the answer may be believed without asking again. */
+  believableMs: number;
   /** Counts another use of it, for an answer that is given again. */
   count: () => void;
 }
@@ -190,7 +190,7 @@ export function createGuard({
     return {
       principal,
       limits,
-      maxAgeSeconds: mustAskAgain ? 0 : believableSeconds(principal, resolution.readAtMs),
+      believableMs: mustAskAgain ? 0 : believableMs(principal, resolution.readAtMs),
       count: () => count(principal, 'allowed'),
     };
   };
@@ -209,7 +209,7 @@ export function createGuard({
    * What is left of the revocation bound, and never more than is left of the credential. Nothing of one that is only good with
    * a proof or from an address: whoever remembers the answer does not look at those.
    */
-  function believableSeconds(
+  function believableMs(
     { expiresAt, oldSecretEndsAt, confirmation, addressBound }: Principal,
     readAtMs: number,
   ): number {
@@ -221,7 +221,7 @@ export function createGuard({
       expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt * 1000,
       oldSecretEndsAt ?? Number.POSITIVE_INFINITY,
     );
-    return Math.max(0, Math.floor(Math.min(boundMs, endsAt - nowMs) / 1000));
+    return Math.max(0, Math.min(boundMs, endsAt - nowMs));
   }
 }
 
