@@ -49,8 +49,8 @@ export interface Api {
   dialects: readonly [Dialect, ...Dialect[]];
   /** Where credentials stand, in small letters. */
   credentialHeaders: ReadonlySet<string>;
-  /** Whether one of them holds what can be no credential, for certain. */
-  isMalformed(name: string, value: string): boolean;
+  /** What one of them tries to be that holds what can be no credential, for certain; else null. */
+  malformedKind(name: string, value: string): 'api_key' | 'token' | null;
   /** For introspection. */
   findApiKey(ctx: Context, text: string): Promise<Principal | null>;
   limitAuthorize(ctx: Context): Promise<void>;
@@ -272,9 +272,10 @@ export function createJsonApi({
 
   return {
     credentialHeaders: new Set(dialect.credentials.headers),
-    isMalformed(name, value) {
+    malformedKind(name, value) {
       const text = name === 'authorization' ? /^bearer +(\S+)$/i.exec(value)?.[1] : value;
-      return text !== undefined && text !== '' && resolver.isMalformed(text);
+      if (text === undefined || text === '' || !resolver.isMalformed(text)) return null;
+      return keyFormat.looksLikeKey(text) ? 'api_key' : 'token';
     },
     writeError: createErrorWriter({ dialect, clock }),
     dialects,

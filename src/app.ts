@@ -352,7 +352,7 @@ export function createApp(services: Services, { version }: { version: string }):
         ? target === verifyTarget || target.startsWith(forwardAuthTarget)
         : method === 'POST' && target === verifyTarget,
     credentialHeaders: api.credentialHeaders,
-    isMalformed: api.isMalformed,
+    malformedKind: api.malformedKind,
     callerOf,
     clock,
     log,

@@ -88,7 +88,7 @@ interface Asked {
 export function createAnswerAgain({
   isCandidate,
   credentialHeaders,
-  isMalformed,
+  malformedKind,
   callerOf,
   clock,
   log,
@@ -98,8 +98,11 @@ export function createAnswerAgain({
   isCandidate: (method: string, target: string) => boolean;
   /** Where credentials stand, in small letters. */
   credentialHeaders: ReadonlySet<string>;
-  /** Whether this header, when it is the only one, holds what can be no credential, for certain and without asking anybody. */
-  isMalformed: (name: string, value: string) => boolean;
+  /**
+   * What this header, when it is the only one, tries to be, when it can be no credential, for certain and without asking anybody;
+   * else null. All of one kind get the same answer.
+   */
+  malformedKind: (name: string, value: string) => string | null;
   callerOf: (req: IncomingMessage) => Caller;
   clock: Clock;
   log: Log;
@@ -131,11 +134,11 @@ export function createAnswerAgain({
     }
     if (bodyLength > (method === 'POST' ? MAX_BODY : 0)) return null;
     const [only, ...others] = shown;
-    const malformed = bodyLength === 0 && only !== undefined && others.length === 0 && isMalformed(...only);
+    const kind = bodyLength === 0 && only !== undefined && others.length === 0 ? malformedKind(...only) : null;
     // Whose failures are noted depends on where they come from.
-    if (malformed) text += `malformed ${only[0]} ${String(req.headers['x-forwarded-for'])}`;
+    if (kind !== null) text += `malformed ${only?.[0]} ${kind} ${String(req.headers['x-forwarded-for'])}`;
     else for (const [name, value] of shown) text += `${name}: ${value}\n`;
-    return { text, malformed, bodyLength };
+    return { text, malformed: kind !== null, bodyLength };
   }
 
   function give(req: IncomingMessage, res: ServerResponse, known: Remembered): boolean {
@@ -200,7 +203,12 @@ export function createAnswerAgain({
         koa(req, res);
       };
       if (bodyLength === 0) look('');
-      else readAhead(req, (body) => look(body.toString('latin1')));
+      else {
+        readAhead(req, {
+          whole: (body) => look(body.toString('latin1')),
+          cut: () => koa(req, res),
+        });
+      }
     },
     async remember(ctx, next) {
       await next();

@@ -10,14 +10,20 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 const readAlready = new WeakMap<IncomingMessage, Buffer>();
 
-/** Reads all of a body that is known to be small, before Koa; `readBody` gives it again. Not called for one that ends early. */
-export function readAhead(req: IncomingMessage, then: (body: Buffer) => void): void {
+/** Reads all of a body that is known to be small, before Koa; `readBody` gives it again. */
+export function readAhead(
+  req: IncomingMessage,
+  { whole, cut }: { whole: (body: Buffer) => void; cut: () => void },
+): void {
   const chunks: Buffer[] = [];
   req.on('data', (chunk: Buffer) => chunks.push(chunk));
   req.on('end', () => {
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
     readAlready.set(req, body);
-    then(body);
+    whole(body);
+  });
+  req.on('close', () => {
+    if (!req.complete) cut();
   });
 }
 
@@ -32,6 +38,7 @@ export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer
   const known = readAlready.get(ctx.req);
   if (known) return known;
   return new Promise((resolve, reject) => {
+    if (ctx.req.destroyed && !ctx.req.complete) reject(endedEarly());
     const chunks: Buffer[] = [];
     let size = 0;
     ctx.req.on('data', (chunk: Buffer) => {
@@ -45,12 +52,14 @@ export async function readBody(ctx: Context, limitBytes: number): Promise<Buffer
     ctx.req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     // The caller went away in the middle; nobody waits for the answer.
     const cut = (): void => {
-      if (!ctx.req.complete) reject(new AppError('invalid_request', { public: 'the request body ended early' }));
+      if (!ctx.req.complete) reject(endedEarly());
     };
     ctx.req.on('error', cut);
     ctx.req.on('close', cut);
   });
 }
+
+const endedEarly = (): AppError => new AppError('invalid_request', { public: 'the request body ended early' });
 
 function tooLarge(ctx: Context, limitBytes: number): AppError {
   // The rest of the body is not worth reading; the connection cannot be used again without it.

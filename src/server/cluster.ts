@@ -58,15 +58,21 @@ export async function runCluster(env: Env): Promise<boolean> {
   const patience = config.drainSeconds + AFTERWARDS_SECONDS + 1;
   onStop(log, patience + AFTERWARDS_SECONDS, async () => {
     stopping = true;
-    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-    const gone = Promise.all(workers.map((worker) => once(worker, 'exit')));
+    const workers = Object.values(cluster.workers ?? {}).flatMap((worker) =>
+      worker && !worker.isDead() ? [worker] : [],
+    );
+    const gone = workers.map(async (worker) => {
+      const [code] = (await once(worker, 'exit')) as [number | null];
+      // One that could not stop in order has said why. Null: one that was still starting, or is killed below.
+      if (code) process.exitCode = 1;
+    });
     for (const worker of workers) worker.process.kill('SIGTERM');
     const late = setTimeout(() => {
       log.error('a worker did not stop in time and is killed');
       process.exitCode = 1;
       for (const worker of workers) worker.process.kill('SIGKILL');
     }, patience * 1000);
-    await gone;
+    await Promise.all(gone);
     clearTimeout(late);
     metrics?.close();
   });

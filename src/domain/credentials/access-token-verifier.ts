@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import { type Clock, monotonicMs } from '../../kit/clock.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
@@ -27,36 +26,24 @@ export function createJwtVerifier({
   keySet: KeySet;
   clock: Clock;
 }): VerifyJwt {
-  let running: Promise<void> | null = null;
-  let queued: Promise<void> | null = null;
+  let looking = Promise.resolve();
   let lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Once a second at most: anyone can make up a kid. Who comes too early waits for the next turn. */
-  async function look(): Promise<void> {
-    await sleep(Math.max(0, lookedAtMs + UNKNOWN_KID_MS - monotonicMs()), undefined, { ref: false });
-    queued = null;
-    lookedAtMs = monotonicMs();
-    running = keySet
-      .refresh()
-      .catch((cause: unknown) => {
-        throw cause instanceof StoreUnavailableError ? cause : new StoreUnavailableError('the signing keys', cause);
-      })
-      .finally(() => {
-        running = null;
-      });
-    await running;
-  }
-
-  /** Another process may have rotated just now. Throws StoreUnavailableError. */
+  /**
+   * Another process may have rotated just now. A look reads all keys, once a second at most, and nobody waits for the next one: anyone
+   * can make up a kid. Throws StoreUnavailableError, for as long as the last look is all there is to know.
+   */
   async function lookFor(kid: string, token: string): Promise<LoadedSigningKey | undefined> {
     const { iss, exp } = decodeJwt(token);
     // No key in the world would make it good.
     if (iss !== issuer || exp === undefined || exp <= clock.nowSeconds()) return undefined;
-    await running;
-    if (!keySet.byKid(kid)) {
-      queued ??= look();
-      await queued;
+    if (monotonicMs() - lookedAtMs >= UNKNOWN_KID_MS) {
+      lookedAtMs = monotonicMs();
+      looking = keySet.refresh().catch((cause: unknown) => {
+        throw cause instanceof StoreUnavailableError ? cause : new StoreUnavailableError('the signing keys', cause);
+      });
     }
+    await looking;
     return keySet.byKid(kid);
   }
 

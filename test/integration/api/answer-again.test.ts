@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { call, type MadeKey, newKey, newPerson, type Person, verify } from '../../support/api-client.ts';
+import { bearer, call, type MadeKey, newKey, newPerson, type Person, verify } from '../../support/api-client.ts';
 import { type Harness, type Reply, startHarness, travel } from '../../support/harness.ts';
 
 const CHECKED = '/v1/auth/verify';
@@ -182,6 +182,7 @@ describe('an answer that is given again', () => {
 
   it('waits for a body that comes in pieces, and for none that never comes', async () => {
     const { host } = new URL(harness.issuer);
+    const requests = () => harness.log.filter(({ msg }) => msg === 'request').length;
     const body = JSON.stringify({ credential: key.key });
     const head = `POST ${CHECKED} HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-Proto: https\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
     for (let n = 0; n < 2; n += 1) {
@@ -189,7 +190,10 @@ describe('an answer that is given again', () => {
       aborted.on('error', () => {});
       aborted.write(head + body.slice(0, 10));
       await sleep(20);
+      const before = requests();
       aborted.resetAndDestroy();
+      for (const deadline = Date.now() + 2000; requests() === before; await sleep(5))
+        if (Date.now() > deadline) throw new Error('the aborted request left no line in the log');
       const slow = connect(harness.port, '127.0.0.1').setEncoding('utf8');
       for (const piece of [head, body.slice(0, 10), body.slice(10)]) {
         slow.write(piece);
@@ -259,5 +263,16 @@ describe('an answer that is given again', () => {
   it('is understood anew for an original address that is none', async () => {
     await withKey({ 'x-forwarded-uri': '/things' }, '/forward-auth');
     expect((await withKey({ 'x-forwarded-uri': 'no address' }, '/forward-auth')).status).to.equal(400);
+  });
+});
+
+describe('an answer that is given again in a dialect that words refusals by what was meant', () => {
+  it('is given to the same kind of malformed credential', async () => {
+    await using harness = await startHarness({ env: { GATEHOUSE_DIALECT: 'openmemoryx' } });
+    const told = async (text: string): Promise<string> =>
+      (await harness.send('/forward-auth', { headers: bearer(text) })).text;
+    const [token, key] = [await told('garbage'), await told('omx_garbage')];
+    expect(token).to.not.equal(key);
+    expect([await told('omx_rubbish'), await told('rubbish')]).to.deep.equal([key, token]);
   });
 });

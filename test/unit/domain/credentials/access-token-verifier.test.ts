@@ -61,34 +61,33 @@ describe('verifying a JWT whose key this process does not know', () => {
     expect(reads).to.equal(1);
   });
 
-  it('does not call it invalid while the keys cannot be read or opened, and tries once a second at most', async () => {
-    const token = tokenOf(elsewhere);
-    for (const error of [
-      new StoreUnavailableError('the database', new Error('gone')),
-      new SealError('another secret'),
-    ]) {
+  for (const error of [new StoreUnavailableError('the database', new Error('gone')), new SealError('another secret')]) {
+    it(`does not call it invalid while the keys cannot be had (${error.name})`, async () => {
+      const token = tokenOf(elsewhere);
       failure = error;
-      const asked = Array.from({ length: 20 }, () => verify(token).catch((thrown: unknown) => thrown));
-      for (const outcome of await Promise.all(asked)) expect(outcome).to.be.instanceOf(StoreUnavailableError);
-    }
-    expect(reads).to.equal(2);
-    failure = null;
-    expect((await verify(token)).kind).to.equal('valid');
-    expect(reads).to.equal(3);
-  });
+      for (let round = 0; round < 2; round += 1) {
+        const asked = Array.from({ length: 20 }, () => verify(token).catch((thrown: unknown) => thrown));
+        for (const outcome of await Promise.all(asked)) expect(outcome).to.be.instanceOf(StoreUnavailableError);
+      }
+      expect(reads).to.equal(1);
+      failure = null;
+      await sleep(1000);
+      expect((await verify(token)).kind).to.equal('valid');
+      expect(reads).to.equal(2);
+    });
+  }
 
-  it('asks the store once a second for any number of made-up keys, which keep no real one from being found', async () => {
+  it('asks the store once for any number of made-up keys in a second, and keeps none of them waiting', async () => {
     const stranger = await generateSigningKey('ES256', 'active', sealer, 3);
     const foreign = await loadKeySet({ sealer, store: { list: async () => [stranger] } as never });
-    const made = () => verify(tokenOf(foreign));
-    const real = rows;
-    rows = rows.slice(1);
-    expect(await made()).to.deep.equal({ kind: 'invalid' });
-    rows = real;
-    const [found, ...invalid] = await Promise.all([verify(tokenOf(elsewhere)), ...Array.from({ length: 50 }, made)]);
-    expect(found.kind).to.equal('valid');
-    expect(invalid).to.deep.equal(Array(50).fill({ kind: 'invalid' }));
-    expect(reads).to.equal(2);
+    const token = tokenOf(foreign);
+    const started = performance.now();
+    for (let n = 0; n < 50; n += 1) expect(await verify(token)).to.deep.equal({ kind: 'invalid' });
+    expect(performance.now() - started).to.be.lessThan(900);
+    expect(reads).to.equal(1);
+    // The look for theirs has found ours.
+    expect((await verify(tokenOf(elsewhere))).kind).to.equal('valid');
+    expect(reads).to.equal(1);
   });
 
   it('does not look for what no key would make good', async () => {
