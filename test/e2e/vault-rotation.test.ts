@@ -9,6 +9,7 @@ import type { ProviderKey } from '../../src/domain/provider-keys/provider-key.ts
 import { createLog } from '../../src/kit/log.ts';
 import { createWrappingRing } from '../../src/kit/seal.ts';
 import type { Services } from '../../src/services.ts';
+import { accountOf } from '../conformance/account-store.ts';
 import { parallel } from '../conformance/parallel.ts';
 import { atExit } from '../support/at-exit.ts';
 import { createWorld, describeOn, TWO_SETUPS, type World } from '../support/e2e-world.ts';
@@ -38,10 +39,13 @@ describeOn(TWO_SETUPS, 'rotating the secrets of thousands of provider keys', (se
     const ring = ringOf(world.secret);
     for (let number = 0; number < MANY; number += 1) keys.push(keyOf(number, ring));
     await parallel(WRITERS, async (writer) => {
-      for (let at = writer; at < MANY; at += WRITERS)
-        await services.stores.providerKeys.insert(keys[at] as ProviderKey);
+      for (let at = writer; at < MANY; at += WRITERS) await store(keys[at] as ProviderKey);
     });
   });
+  async function store(key: ProviderKey): Promise<void> {
+    await services.stores.accounts.insert(accountOf({ id: key.ownerId }));
+    expect((await services.stores.providerKeys.insert(key)).kind).to.equal('inserted');
+  }
   after(async () => {
     await services?.[Symbol.asyncDispose]();
     await world?.close();

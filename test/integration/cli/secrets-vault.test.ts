@@ -7,6 +7,7 @@ import type { Vault } from '../../../src/domain/provider-keys/vault.ts';
 import { createLog } from '../../../src/kit/log.ts';
 import { createWrappingRing } from '../../../src/kit/seal.ts';
 import type { Services } from '../../../src/services.ts';
+import { accountOf } from '../../conformance/account-store.ts';
 import { createDeployment, type Deployment } from './run-cli.ts';
 
 const OLD = 'the-old-secret-of-at-least-32-characters';
@@ -22,7 +23,10 @@ describe('the vault of a deployment', () => {
   let gatehouse: Deployment;
   beforeEach(async () => {
     gatehouse = createDeployment();
-    await withVault([OLD], (vault) => vault.add({ provider: 'openai', value: CANARY, label: 'Office' }, ADA));
+    await withVault([OLD], async (vault, { stores }) => {
+      await stores.accounts.insert(accountOf({ id: ADA.ownerId }));
+      await vault.add({ provider: 'openai', value: CANARY, label: 'Office' }, ADA);
+    });
   });
   afterEach(() => gatehouse.remove());
 

@@ -6,6 +6,7 @@ import type { ProviderKey } from '../../../../src/domain/provider-keys/provider-
 import type { ProviderKeyStore } from '../../../../src/domain/provider-keys/provider-key-store.ts';
 import { systemClock } from '../../../../src/kit/clock.ts';
 import { createSealer } from '../../../../src/kit/seal.ts';
+import { accountOf } from '../../../conformance/account-store.ts';
 import { NEW, OLD, openVault, providerValue, ringOf, type VaultWorld } from './vault-world.ts';
 
 /** More than two batches. */
@@ -37,7 +38,8 @@ describe('rotating the secrets of provider keys', () => {
       updatedAt: 1,
       lastUsedAt: null,
     };
-    await world.stores.providerKeys.insert(key);
+    await world.stores.accounts.insert(accountOf({ id: key.ownerId }));
+    expect((await world.stores.providerKeys.insert(key)).kind).to.equal('inserted');
     return key;
   }
   async function insertMany(count: number): Promise<ProviderKey[]> {

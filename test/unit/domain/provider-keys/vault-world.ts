@@ -12,6 +12,7 @@ import type { ErrorCodeName } from '../../../../src/kit/error-codes.ts';
 import { AppError } from '../../../../src/kit/errors.ts';
 import { createWrappingRing } from '../../../../src/kit/seal.ts';
 import type { Stores } from '../../../../src/storage/stores.ts';
+import { accountOf } from '../../../conformance/account-store.ts';
 import { openStores } from '../../../storage/open-stores.ts';
 
 export const OLD = 'o'.repeat(32);
@@ -37,6 +38,7 @@ export interface VaultWorld extends AsyncDisposable {
 
 export async function openVault(given: Partial<VaultParts> = {}): Promise<VaultWorld> {
   const stores = await openStores({ databaseUrl: 'sqlite::memory:' });
+  for (const { ownerId: id } of [ADA, BOB]) await stores.accounts.insert(accountOf({ id }));
   const clock = { ms: 1_800_000_000_000 };
   const time = { nowMs: () => clock.ms, nowSeconds: () => Math.floor(clock.ms / 1000) };
   const parts: VaultParts = {
