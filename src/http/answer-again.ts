@@ -6,7 +6,7 @@ import { sha256 } from '../kit/digest.ts';
 import { newId } from '../kit/ids.ts';
 import type { Log } from '../kit/log.ts';
 import { readAhead } from './parameters.ts';
-import { type Caller, factsOf, REQUEST_ID } from './request-context.ts';
+import { type CallerOf, factsOf, REQUEST_ID } from './request-context.ts';
 import type { Route } from './routes.ts';
 
 /** How an answer may be given again: a handler says so in `ctx.state.again`. */
@@ -75,9 +75,24 @@ interface Remembered {
   dated: boolean;
   route: string;
   count: (() => void) | null;
+  /** With what is the same in all of its lines. */
+  log: Log | null;
 }
 
+const joined = (before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before}, ${value}`;
+
 /** A request, as far as it is looked at. */
+interface Read {
+  /** Without its body. */
+  text: string;
+  malformed: boolean;
+  bodyLength: number;
+  /** As Node joins them. */
+  forwardedFor: string | undefined;
+  requestId: string | undefined;
+}
+
 interface Asked {
   /** By digest: the memory of the process is no place for credentials. */
   key: string;
@@ -103,7 +118,7 @@ export function createAnswerAgain({
    * else null. All of one kind get the same answer.
    */
   malformedKind: (name: string, value: string) => string | null;
-  callerOf: (req: IncomingMessage) => Caller;
+  callerOf: CallerOf;
   clock: Clock;
   log: Log;
   observe: (sample: { method: string; route: string; status: number; seconds: number }) => void;
@@ -115,15 +130,21 @@ export function createAnswerAgain({
   let drops = 0;
 
   /** Null for a request that is answered anew in any case. */
-  function read(req: IncomingMessage): { text: string; malformed: boolean; bodyLength: number } | null {
+  function read(req: IncomingMessage): Read | null {
     const { method, rawHeaders, url = '' } = req;
     let text = `${method} ${url}\n${req.socket.remoteAddress}\n`;
     let bodyLength = 0;
+    let forwardedFor: string | undefined;
+    let requestId: string | undefined;
     const shown: [name: string, value: string][] = [];
     for (let index = 0; index < rawHeaders.length; index += 2) {
       const name = (rawHeaders[index] as string).toLowerCase();
       const value = rawHeaders[index + 1] as string;
-      if (WITHOUT_EFFECT.has(name)) continue;
+      if (WITHOUT_EFFECT.has(name)) {
+        if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, value);
+        else if (name === 'x-request-id') requestId = joined(requestId, value);
+        continue;
+      }
       if (NEVER.has(name)) return null;
       if (name === 'content-length') bodyLength = Number(value);
       else if (credentialHeaders.has(name)) shown.push([name, value]);
@@ -136,17 +157,17 @@ export function createAnswerAgain({
     const [only, ...others] = shown;
     const kind = bodyLength === 0 && only !== undefined && others.length === 0 ? malformedKind(...only) : null;
     // Whose failures are noted depends on where they come from.
-    if (kind !== null) text += `malformed ${only?.[0]} ${kind} ${String(req.headers['x-forwarded-for'])}`;
+    if (kind !== null) text += `malformed ${only?.[0]} ${kind} ${forwardedFor}`;
     else for (const [name, value] of shown) text += `${name}: ${value}\n`;
-    return { text, malformed: kind !== null, bodyLength };
+    return { text, malformed: kind !== null, bodyLength, forwardedFor, requestId };
   }
 
-  function give(req: IncomingMessage, res: ServerResponse, known: Remembered): boolean {
+  function give(req: IncomingMessage, res: ServerResponse, asked: Read, known: Remembered): boolean {
     const leftMs = Math.min(known.untilMs - clock.nowMs(), known.untilMonotonicMs - monotonicMs());
     if (leftMs <= 0) return false;
-    const { ip, byProxy } = callerOf(req);
-    const given = byProxy ? req.headers['x-request-id'] : undefined;
-    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('req');
+    const { ip, byProxy } = callerOf(req.socket.remoteAddress, asked.forwardedFor);
+    const given = byProxy ? asked.requestId : undefined;
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId('req');
     const whole = (text: Text): string => (typeof text === 'string' ? text : text.join(requestId));
     const body = whole(known.body);
     const headers = known.headers.map(whole);
@@ -158,7 +179,10 @@ export function createAnswerAgain({
     res.end(body);
     known.count?.();
     observe({ method, route, status, seconds: 0 });
-    if (log.isLevelEnabled('info')) log.info({ requestId, method, route, status, ms: 0, ip }, 'request');
+    if (log.isLevelEnabled('info')) {
+      known.log ??= log.child({ method, route, status, ms: 0 });
+      known.log.info({ requestId, ip }, 'request');
+    }
     return true;
   }
 
@@ -186,6 +210,7 @@ export function createAnswerAgain({
       dated: !isRefusal,
       route: (ctx.state.route as Route).name,
       count: again?.count ?? null,
+      log: null,
     });
   }
 
@@ -198,7 +223,7 @@ export function createAnswerAgain({
         // No header has an empty line in it.
         const key = sha256(`${text}\n\n${body}`);
         const known = (malformed ? refusals : answers).get(key);
-        if (known && give(req, res, known)) return;
+        if (known && give(req, res, asked, known)) return;
         pending.set(req, { key, malformed, drops });
         koa(req, res);
       };

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../kit/clock.ts';
@@ -40,13 +39,15 @@ function peerAddress(remote: string): string {
 /** What a proxy may call a request. */
 export const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
-/** Reads who asks. */
+/** By the address of the socket and the header X-Forwarded-For. */
+export type CallerOf = (remoteAddress: string | undefined, forwardedFor: string | undefined) => Caller;
+
 export const createCallerOf =
-  (isTrustedProxy: (address: string) => boolean) =>
-  ({ socket, headers }: IncomingMessage): Caller => {
-    const peer = peerAddress(socket.remoteAddress ?? '');
+  (isTrustedProxy: (address: string) => boolean): CallerOf =>
+  (remoteAddress = '', forwardedFor = '') => {
+    const peer = peerAddress(remoteAddress);
     const byProxy = isTrustedProxy(peer);
-    const ip = byProxy ? clientBehindProxies(asText(headers['x-forwarded-for']), isTrustedProxy) : null;
+    const ip = byProxy ? clientBehindProxies(forwardedFor, isTrustedProxy) : null;
     return { ip: ip ?? peer, byProxy };
   };
 
@@ -57,7 +58,7 @@ export function requestContext({
   clock,
   observe,
 }: {
-  callerOf: (req: IncomingMessage) => Caller;
+  callerOf: CallerOf;
   log: Log;
   clock: Clock;
   observe: (sample: { method: string; route: string; status: number; seconds: number }) => void;
@@ -65,7 +66,7 @@ export function requestContext({
   return async (ctx, next) => {
     const started = clock.nowMs();
     const { headers } = ctx.req;
-    const { ip, byProxy } = callerOf(ctx.req);
+    const { ip, byProxy } = callerOf(ctx.req.socket.remoteAddress, asText(headers['x-forwarded-for']));
     const given = byProxy ? asText(headers['x-request-id']) : '';
     const facts: RequestFacts = {
       requestId: REQUEST_ID.test(given) ? given : newId('req'),
