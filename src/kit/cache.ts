@@ -25,10 +25,14 @@ export function createBoundedMap<V extends object>({ max }: { max: number }): Bo
 
 /** A bounded set whose members leave by themselves. */
 export function createExpiringSet({ max, ttlMs }: { max: number; ttlMs: number }) {
-  const entries = new LRUCache<string, true>({ max, ttl: ttlMs });
+  // As above: not before the first.
+  let entries: LRUCache<string, true> | undefined;
   return {
-    has: (key: string): boolean => entries.has(key),
-    add: (key: string): void => void entries.set(key, true),
-    delete: (key: string): boolean => entries.delete(key),
+    has: (key: string): boolean => entries?.has(key) ?? false,
+    add(key: string): void {
+      entries ??= new LRUCache<string, true>({ max, ttl: ttlMs });
+      entries.set(key, true);
+    },
+    delete: (key: string): boolean => entries?.delete(key) ?? false,
   };
 }
