@@ -4,7 +4,7 @@ import type { Env } from './env.ts';
 import { duration, durationOrNever, flag, list, path, port } from './fields.ts';
 import { unknownNames } from './names.ts';
 import { ConfigError } from './problems.ts';
-import { parseRange } from './proxies.ts';
+import { proxyProblems } from './proxies.ts';
 import { inWords } from './wording.ts';
 
 /**
@@ -56,7 +56,7 @@ export const SETTINGS = {
   TLS_KEY: z.string().min(1).optional().describe('PEM private key file.'),
   GATEHOUSE_DATA_DIR: z.string().min(1).default('data').describe('Where development keeps what it generates.'),
   GATEHOUSE_TRUSTED_PROXIES: list.describe(
-    'Addresses or CIDR ranges of proxies whose `X-Forwarded-*` headers are believed, comma-separated.',
+    'Addresses or CIDR ranges of proxies whose `X-Forwarded-*` headers are believed, comma-separated. Of public addresses, together at most as many as one /8 of IPv4 and one /20 of IPv6.',
   ),
   GATEHOUSE_METRICS_PORT: port
     .optional()
@@ -369,9 +369,7 @@ function crossChecks(
   if (/^sqlite:(\/\/)?$/.test(settings.DATABASE_URL)) problems.push('DATABASE_URL: name the file after sqlite:');
   if (settings.REDIS_URL && !/^rediss?:\/\//.test(settings.REDIS_URL))
     problems.push('REDIS_URL: starts with redis:// or rediss://');
-  for (const proxy of settings.GATEHOUSE_TRUSTED_PROXIES) {
-    if (!parseRange(proxy)) problems.push(`GATEHOUSE_TRUSTED_PROXIES: ${proxy} is not an address or a CIDR range`);
-  }
+  problems.push(...proxyProblems(settings.GATEHOUSE_TRUSTED_PROXIES));
   for (const origin of settings.GATEHOUSE_API_ORIGINS) {
     if (URL.parse(origin)?.origin !== origin) problems.push(`GATEHOUSE_API_ORIGINS: ${origin} is not an origin`);
   }
@@ -391,9 +389,6 @@ function crossChecks(
 
   if (!settings.ISSUER) problems.push('ISSUER: must be set in production');
   if (url.protocol !== 'https:') problems.push('ISSUER: must be https in production');
-  if (settings.GATEHOUSE_TRUSTED_PROXIES.some((range) => parseRange(range)?.prefix === 0)) {
-    problems.push('GATEHOUSE_TRUSTED_PROXIES: a range of all addresses believes everybody; name the proxies');
-  }
   if (!tls && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
     problems.push('TLS: set TLS_CERT and TLS_KEY, or name the TLS-terminating proxy in GATEHOUSE_TRUSTED_PROXIES');
   }

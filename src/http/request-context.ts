@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
+import { addressGroup, parseAddress as readAddress } from '../kit/addresses.ts';
 import type { Clock } from '../kit/clock.ts';
 import { newId } from '../kit/ids.ts';
 import type { Log } from '../kit/log.ts';
@@ -120,36 +120,12 @@ export function clientBehindProxies(header: string, isTrustedProxy: (address: st
   return chain[Math.max(first, 0)] ?? null;
 }
 
-/** An address in its canonical form; some proxies add the port, some put IPv6 in brackets. Null when it is none. */
+/** An address as proxies write it, in its canonical form: some add the port, some put IPv6 in brackets. Null when it is none. */
 export function parseAddress(text: string): string | null {
   const trimmed = text.trim();
   // What nearly all are.
-  if (isIP(trimmed) === 4) return trimmed;
-  const bracketed = /^\[(.+)\](?::\d+)?$/.exec(trimmed)?.[1];
-  const beforePort = /^([^:]+):\d+$/.exec(trimmed)?.[1];
-  const candidate = bracketed ?? beforePort ?? trimmed;
-  if (isIP(candidate) === 4) return candidate;
-  if (isIP(candidate) !== 6 || candidate.includes('%')) return null;
-  // The URL parser shortens IPv6 the way RFC 5952 wants it.
-  const canonical = new URL(`http://[${candidate}]`).hostname.slice(1, -1);
-  return mappedIpv4(canonical) ?? canonical;
-}
-
-/** `::ffff:102:304` is 1.2.3.4. */
-function mappedIpv4(address: string): string | null {
-  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address) ?? [];
-  if (high === undefined || low === undefined) return null;
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
-  return [a >> 8, a & 255, b >> 8, b & 255].join('.');
-}
-
-/** What attempts are counted by: one IPv4 address, or the /64 that an IPv6 caller owns. */
-export function addressGroup(ip: string): string {
-  const address = parseAddress(ip);
-  if (address === null || isIP(address) === 4) return address ?? 'unknown';
-  const [head = '', tail] = address.split('::');
-  const left = head.split(':').filter(Boolean);
-  const right = tail === undefined ? [] : tail.split(':').filter(Boolean);
-  const zeros = tail === undefined ? [] : Array<string>(8 - left.length - right.length).fill('0');
-  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+  const plain = readAddress(trimmed);
+  if (plain !== null) return plain;
+  const [, bracketed, beforePort] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?$/i.exec(trimmed) ?? [];
+  return readAddress(bracketed ?? beforePort ?? '');
 }

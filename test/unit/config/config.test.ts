@@ -178,3 +178,74 @@ describe('production', () => {
     expect(problemsOf({ ...SAFE, GATEHOUSE_SECRETS: 'x'.repeat(32) }, parseEnvironment)).to.deep.equal([]);
   });
 });
+
+describe('the trusted proxies', () => {
+  const problem = (ranges: string, env: Env = {}): string =>
+    problemsOf({ ...env, GATEHOUSE_TRUSTED_PROXIES: ranges }).join('\n');
+
+  it('may be named one by one, by private ranges as a whole, and by what proxy networks publish', () => {
+    const privately =
+      '10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,169.254.0.0/16,127.0.0.0/8,fc00::/7,fe80::/10,::1';
+    const published =
+      '104.16.0.0/13,104.24.0.0/14,172.64.0.0/13,162.158.0.0/15,198.41.128.0/17,2606:4700::/32,2a06:98c0::/29';
+    for (const ranges of [
+      '',
+      '127.0.0.1,::1',
+      '203.0.113.7',
+      '::ffff:10.0.0.0/104',
+      '18.0.0.0/8',
+      privately,
+      published,
+    ])
+      for (const env of [{}, SAFE]) if (ranges || env !== SAFE) expect(problem(ranges, env), ranges).to.equal('');
+    expect(problem(`${privately},${published}`)).to.equal('');
+  });
+
+  for (const ranges of [
+    ...[
+      '0.0.0.0/0',
+      '::/0',
+      '0.0.0.0/1,128.0.0.0/1',
+      '::ffff:0:0/96',
+      '::/1,8000::/1',
+      '::ffff:0:0/97,::ffff:128.0.0.0/97',
+    ],
+    ...[
+      '::/64',
+      '2000::/3',
+      '2000::/20,2000:1000::/21',
+      '64:ff9b::/96',
+      '0.0.0.0/1,64:ff9b::/96',
+      '18.0.0.0/8,19.0.0.1',
+    ],
+    ...[
+      '8.0.0.0/7',
+      '18.0.0.0/9,18.128.0.0/9,::ffff:20.0.0.0/104',
+      '10.0.0.0/4',
+      '10.0.0.0/8,64.0.0.0/2',
+      '::ffff:0:0/90',
+    ],
+    Array.from({ length: 256 }, (_, first) => `${first}.0.0.0/9`).join(','),
+  ]) {
+    it(`may not hold the Internet: ${ranges.slice(0, 60)}`, () => {
+      for (const env of [{}, SAFE])
+        expect(problem(ranges, env)).to.match(/^GATEHOUSE_TRUSTED_PROXIES: together .* name the proxies/);
+    });
+  }
+
+  it('are read strictly: nothing loose means everything', () => {
+    for (const range of [
+      '10.0.0.1/',
+      '10.0.0.0/08',
+      '10.1/8',
+      '10.0.0.0/33',
+      '10.0.0.0/-1',
+      '010.0.0.0/8',
+      '0x0a.0.0.0/8',
+      'fe80::1%eth0',
+      '::1/',
+      '10.0.0.0/8 8',
+    ])
+      expect(problem(range), range).to.equal(`GATEHOUSE_TRUSTED_PROXIES: ${range} is not an address or a CIDR range`);
+  });
+});

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createProxyTrust } from '../../../src/config/proxies.ts';
-import { addressGroup, clientBehindProxies } from '../../../src/http/request-context.ts';
+import { clientBehindProxies, parseAddress } from '../../../src/http/request-context.ts';
 
 describe('the address behind proxies', () => {
   const isTrusted = createProxyTrust(['10.0.0.0/8', '2001:db8:ffff::/48']);
@@ -62,35 +62,28 @@ describe('the trust in proxies', () => {
   });
 });
 
-describe('the group an address counts for', () => {
-  it('is the address itself for IPv4, however it is written', () => {
-    expect(addressGroup('203.0.113.7')).to.equal('203.0.113.7');
-    expect(addressGroup('::ffff:203.0.113.7')).to.equal('203.0.113.7');
+describe('an address as proxies write it', () => {
+  it('may stand in brackets and have a port', () => {
+    for (const text of ['203.0.113.7', '203.0.113.7:4711', ' 203.0.113.7 ', '[::ffff:203.0.113.7]:80'])
+      expect(parseAddress(text), text).to.equal('203.0.113.7');
+    for (const text of ['2001:db8::7', '[2001:DB8::7]', '[2001:db8::7]:443'])
+      expect(parseAddress(text), text).to.equal('2001:db8::7');
   });
 
-  it('is the /64 for IPv6, however it is written', () => {
-    for (const address of [
-      '2001:db8:1:2:3:4:5:6',
-      '2001:db8:1:2::',
-      '2001:db8:1:2::1',
-      '2001:db8:1:2:ffff:ffff:ffff:ffff',
+  it('is otherwise as strict as everywhere', () => {
+    for (const text of [
+      '',
+      '10.1',
+      '010.0.0.1',
+      '10.1:80',
+      '010.0.0.1:80',
+      '[fe80::1%eth0]',
+      '203.0.113.7:',
+      '[::1',
+      '::1]',
     ])
-      expect(addressGroup(address)).to.equal('2001:db8:1:2::/64');
-    expect(addressGroup('2001:db8::1')).to.equal('2001:db8:0:0::/64');
-    expect(addressGroup('::1')).to.equal('0:0:0:0::/64');
-    expect(addressGroup('fe80::1')).to.equal('fe80:0:0:0::/64');
-    expect(addressGroup('2001:db8:1:3::1')).to.not.equal(addressGroup('2001:db8:1:2::1'));
-  });
-
-  it('is the same for every address of a /64, and another for every other /64', () => {
-    const group = fc.nat(0xffff).map((value) => value.toString(16));
-    const half = fc.tuple(group, group, group, group);
-    fc.assert(
-      fc.property(half, half, half, (network, host, other) => {
-        const one = addressGroup([...network, ...host].join(':'));
-        expect(addressGroup([...network, ...other].join(':'))).to.equal(one);
-        if (other.join() !== network.join()) expect(addressGroup([...other, ...host].join(':'))).to.not.equal(one);
-      }),
-    );
+      expect(parseAddress(text), text).to.equal(null);
+    for (const text of ['203.0.113.7:123456', 'unknown', '_hidden', '203.0.113.7/8', '[::1]x'])
+      expect(parseAddress(text), text).to.equal(null);
   });
 });
