@@ -6,10 +6,16 @@ const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 /** Of the same cost as a real one, so that a sign-in of an unknown user takes as long. It opens nothing: see `verify`. */
 export const DUMMY_HASH =
   '$argon2id$v=19$m=19456,t=2,p=1$a0cPBXCqQNduzXyhqjE+ug$UKKZtCYghy9cOczp7hOOoSo1QU50SESkjv4i0Yh00yQ';
-/** Argon2 has no limit of its own; a cap keeps a megabyte "password" from being hashed. Nothing is cut off silently. */
+/** Of the normalized form. Argon2 has no limit of its own; a cap keeps a megabyte from being hashed. Nothing is cut off silently. */
 export const MAX_PASSWORD_BYTES = 1024;
-/** NIST SP 800-63B-4: 15 when the password is the only factor. */
+/** In characters of the normalized form. NIST SP 800-63B-4: 15 when the password is the only factor. */
 export const MIN_PASSWORD_LENGTH = 15;
+
+/**
+ * The one form of a password that is measured, hashed and compared (NIST SP 800-63B-4 3.1.1.2): a keyboard that composes letters
+ * in another way types the same password. Spaces stay as they are.
+ */
+export const normalizePassword = (password: string): string => password.normalize('NFKC');
 
 export interface Passwords {
   hash(password: string): Promise<string>;
@@ -50,10 +56,11 @@ export function createPasswords({ concurrency, queueLimit }: { concurrency: numb
   }
 
   return {
-    hash: (password) => limited(() => hash(password.normalize('NFKC'), ARGON2)),
+    hash: (password) => limited(() => hash(normalizePassword(password), ARGON2)),
     async verify(phc, password) {
-      if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return false;
-      const matches = await limited(() => verify(phc ?? DUMMY_HASH, password.normalize('NFKC')));
+      const normalized = normalizePassword(password);
+      if (Buffer.byteLength(normalized) > MAX_PASSWORD_BYTES) return false;
+      const matches = await limited(() => verify(phc ?? DUMMY_HASH, normalized));
       return matches && phc !== null;
     },
     load: () => ({ running, waiting: waiting.length }),
@@ -61,11 +68,13 @@ export function createPasswords({ concurrency, queueLimit }: { concurrency: numb
 }
 
 /** Why a password is not acceptable, in words for the person choosing it; null when it is. */
-export function passwordProblem(password: string, context: readonly string[] = []): string | null {
+export function passwordProblem(typed: string, context: readonly string[] = []): string | null {
+  const password = normalizePassword(typed);
   if ([...password].length < MIN_PASSWORD_LENGTH) return `Use at least ${MIN_PASSWORD_LENGTH} characters.`;
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return `Use at most ${MAX_PASSWORD_BYTES} bytes.`;
   const lower = password.toLowerCase();
-  if (context.some((word) => word.length > 3 && lower === word.toLowerCase())) return 'Do not use your email address.';
+  if (context.some((word) => word.length > 3 && lower === normalizePassword(word).toLowerCase()))
+    return 'Do not use your email address.';
   if (new Set(lower).size < 5) return 'Use more than four different characters.';
   return null;
 }

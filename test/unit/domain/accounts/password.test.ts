@@ -21,6 +21,23 @@ describe('a password hash', () => {
     expect(await passwords.verify(phc, 'Ünïcödé pässwörd'.normalize('NFD'))).to.equal(true);
   });
 
+  it('measures what it hashes: a long password verifies in either spelling', async () => {
+    const passwords = await createPasswords({ concurrency: 2, queueLimit: 10 });
+    const composed = `${'ü'.repeat(500)}abcdef`;
+    const phc = await passwords.hash(composed);
+    expect(await passwords.verify(phc, composed.normalize('NFD'))).to.equal(true);
+    expect(await passwords.verify(await passwords.hash(composed.normalize('NFD')), composed)).to.equal(true);
+  });
+
+  it('keeps spaces wherever they are', async () => {
+    const passwords = await createPasswords({ concurrency: 2, queueLimit: 10 });
+    for (const password of ['  two spaces in front', 'two spaces behind  ']) {
+      const phc = await passwords.hash(password);
+      expect(await passwords.verify(phc, password)).to.equal(true);
+      expect(await passwords.verify(phc, password.trim())).to.equal(false);
+    }
+  });
+
   it('cuts nothing off: passwords that differ after 72 bytes are different', async () => {
     const passwords = await createPasswords({ concurrency: 2, queueLimit: 10 });
     const phc = await passwords.hash(`${'x'.repeat(100)}a`);
@@ -118,6 +135,38 @@ describe('the rules for a new password', () => {
   it('count characters as people do, and bytes as machines do', () => {
     expect(passwordProblem('äöüßäöüßäöüßäöé')).to.equal(null);
     expect(passwordProblem('日本語'.repeat(120))).to.be.a('string');
+  });
+
+  it('give one verdict on one password, however it is spelled', () => {
+    const passwords = [
+      'été à la plage',
+      'été à la plage !',
+      'ü'.repeat(500) + GOOD,
+      `${'u\u0308'.repeat(505)}abcde`,
+      `${'각'.repeat(341)}`,
+      `${'각'.repeat(300)} und mehr`,
+      'ｐａｓｓｗｏｒｄ １２３４',
+      'ｐａｓｓｗｏｒｄ １２３４５６',
+      // One character becomes eighteen.
+      '\ufdfa',
+      '\ufdfa'.repeat(32),
+      'ééééééééééééééééé',
+    ];
+    for (const password of passwords) {
+      const verdicts = (['NFC', 'NFD', 'NFKC', 'NFKD'] as const).map((form) =>
+        passwordProblem(password.normalize(form)),
+      );
+      expect(new Set(verdicts).size, `${password.slice(0, 20)}: ${verdicts.join(' | ')}`).to.equal(1);
+    }
+    expect(passwordProblem('été à la plage'.normalize('NFD'))).to.contain('at least 15');
+    expect(passwordProblem('ü'.repeat(490).normalize('NFD') + GOOD)).to.equal(null);
+  });
+
+  it('refuse the email address itself in every spelling', () => {
+    const email = 'ｇérard.longname@example.com';
+    for (const form of ['NFC', 'NFD', 'NFKC'] as const) {
+      expect(passwordProblem(email.normalize(form), [email])).to.contain('email');
+    }
   });
 
   it('refuse the email address itself', () => {
