@@ -5,7 +5,7 @@ import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
 import type { KeyRotation } from '../domain/signing-keys/rotation.ts';
 import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
 import type { UsageStore } from '../domain/usage/usage-store.ts';
-import type { Clock } from '../kit/clock.ts';
+import { CLOCK_SKEW_MS, type Clock } from '../kit/clock.ts';
 import { drainInBatches } from './purge.ts';
 import type { Job } from './runner.ts';
 
@@ -47,7 +47,11 @@ export function createJobs({
     {
       name: 'clear-receipts',
       intervalSeconds: 60,
-      run: () => drainInBatches((limit) => tokens.clearReceipts(clock.nowMs() - graceSeconds * 1000 - 5000, limit)),
+      run: () => {
+        const nowMs = clock.nowMs();
+        const answerable = [nowMs - graceSeconds * 1000 - CLOCK_SKEW_MS, nowMs + CLOCK_SKEW_MS] as const;
+        return drainInBatches((limit) => tokens.clearReceipts(answerable, limit));
+      },
     },
     {
       name: 'purge-throttles',

@@ -1,4 +1,5 @@
 import type { LimitCounter, LimitQuota, LimitState } from '../domain/limits/limit-rule.ts';
+import { CLOCK_SKEW_MS } from '../kit/clock.ts';
 
 /**
  * The arithmetic of a generic cell rate, in whole microseconds: sums of whole numbers are exact, where those of fractions
@@ -14,6 +15,18 @@ export interface Cell {
 export function cellOf({ quota, windowSeconds }: LimitQuota): Cell {
   const interval = Math.max(1, Math.floor((windowSeconds * 1e6) / quota));
   return { interval, capacity: interval * quota };
+}
+
+/** How much further than its capacity a counter may lie ahead before it is not believed: clocks differ a little. */
+export const SKEW_US = CLOCK_SKEW_MS * 1000;
+
+/**
+ * How far a stored counter is ahead. None can be further than its capacity. One that is was written by a clock that was wrong:
+ * it starts afresh, as it would refuse everybody until that time comes.
+ */
+export function believedAhead({ capacity }: Cell, ahead: number): number {
+  if (ahead > capacity + SKEW_US) return 0;
+  return Math.min(Math.max(0, ahead), capacity);
 }
 
 export const hasRoom = ({ interval, capacity }: Cell, ahead: number): boolean => ahead + interval <= capacity;

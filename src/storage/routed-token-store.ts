@@ -75,7 +75,7 @@ export function createRoutedTokenStore({
 
     purge: (nowSeconds, limit) => sql.purge(nowSeconds, limit),
     commit,
-    clearReceipts: (beforeMs, limit) => sql.clearReceipts(beforeMs, limit),
+    clearReceipts: (outside, limit) => sql.clearReceipts(outside, limit),
   };
 
   /** Each store has removed what hangs on the grants it knew; now what hangs on those of the other. */

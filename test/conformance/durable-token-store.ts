@@ -204,15 +204,17 @@ export function durableTokenStoreSuite(open: () => Promise<DurableTokenStore>): 
     });
 
     it('clearReceipts drops old receipts, at most `limit`, and leaves the mark of use', async () => {
-      await tokens.clearReceipts(1e15, 100_000);
+      await tokens.clearReceipts([1e15, 1e15], 100_000);
       const at = (consumedAt: number) => tokenRecord('RefreshToken', { consumedAt, receipt: 'sealed' });
       const [oldest, older, recent] = [at(1000), at(1001), at(1002)];
       await tokens.commit({ inserts: [recent, older, oldest] });
-      expect(await tokens.clearReceipts(1002, 1)).to.equal(1);
+      expect(await tokens.clearReceipts([1002, 5000], 1)).to.equal(1);
       expect(await tokens.find('RefreshToken', oldest.id)).to.deep.equal({ ...oldest, receipt: null });
-      expect(await tokens.clearReceipts(1002, 10)).to.equal(1);
-      expect(await tokens.clearReceipts(1002, 10)).to.equal(0);
+      expect(await tokens.clearReceipts([1002, 5000], 10)).to.equal(1);
+      expect(await tokens.clearReceipts([1002, 5000], 10)).to.equal(0);
       expect(await tokens.find('RefreshToken', recent.id)).to.deep.equal(recent);
+      await tokens.commit({ inserts: [at(5001)] });
+      expect(await tokens.clearReceipts([1002, 5000], 10), 'of a time that has not come').to.equal(1);
     });
   });
 }

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import type {
-  IdempotentRequest,
-  IdempotentRequestStore,
-  InsertOutcome,
+import {
+  IDEMPOTENT_LIFE_MS,
+  type IdempotentRequest,
+  type IdempotentRequestStore,
+  type InsertOutcome,
 } from '../../src/domain/idempotency/idempotent-request.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { AWKWARD_TEXT, parallel } from './parallel.ts';
@@ -89,6 +90,15 @@ export function idempotentInsertSuite<R>(open: () => Promise<Creation<R>>): void
       const third = store.build();
       expect(await store.insert(third, request)).to.deep.equal({ kind: 'repeated', first: request });
       expect(await store.exists(third)).to.equal(false);
+    });
+
+    it('that a clock set far ahead has written ends a day after now, and is known until then', async () => {
+      const far = requestOf({ createdAt: T + 1e10, expiresAt: T + 1e10 + IDEMPOTENT_LIFE_MS });
+      await store.insert(store.build(), far);
+      await store.requests.purge(T, 100_000);
+      expect((await store.requests.find(far.id))?.expiresAt).to.equal(T + IDEMPOTENT_LIFE_MS);
+      await store.requests.purge(T + IDEMPOTENT_LIFE_MS + 1, 100_000);
+      expect(await store.requests.find(far.id)).to.equal(null);
     });
 
     it('is forgotten by a purge after its end, oldest first, at most `limit`', async () => {

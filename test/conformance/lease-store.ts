@@ -31,6 +31,18 @@ export function leaseStoreSuite(open: () => Promise<LeaseStore>): void {
       expect(await leases.acquire(name, 'a', T + 1001, 1000)).to.equal(false);
     });
 
+    it("is never longer than it may be: one that a clock set far ahead has written is nobody's", async () => {
+      const year = 365 * 86_400_000;
+      await leases.acquire(name, 'a', T + year, 1000);
+      expect(countTrue(await parallel(50, (index) => leases.acquire(name, `b${index}`, T, 1000)))).to.equal(1);
+      expect(await leases.acquire(name, 'a', T + 500, 1000)).to.equal(false);
+    });
+
+    it('holds between processes whose clocks are a few seconds apart', async () => {
+      await leases.acquire(name, 'a', T + 4000, 1000);
+      expect(await leases.acquire(name, 'b', T, 1000)).to.equal(false);
+    });
+
     it('is freed by its holder only', async () => {
       await leases.acquire(name, 'a', T, 1000);
       await leases.release(name, 'b');

@@ -219,6 +219,8 @@ export function providerKeyStoreSuite(open: () => Promise<Parts>): void {
       await keys.touch(id, T - 1);
       await keys.touch(newId('pvk'), T);
       expect((await keys.find(ownerId, id))?.lastUsedAt).to.equal(T + 19);
+      await keys.touch(id, T - 3_600_000);
+      expect((await keys.find(ownerId, id))?.lastUsedAt, 'by a clock that was ahead').to.equal(T - 3_600_000);
     });
 
     it('lists and counts what other keys of the ring wrapped, and rewraps each once', async () => {

@@ -96,6 +96,17 @@ export function rateLimitStoreSuite(open: () => Promise<RateLimitStore>): void {
       expect(await allowedOf(10, counter)).to.equal(3);
     });
 
+    it('starts afresh when it is further ahead than it can be, as a clock that was wrong leaves it, for exactly its quota', async () => {
+      const wrong = counterOf(1, 3600);
+      await take(wrong);
+      // The same row, read as one of a second: an hour ahead is more than it can be.
+      const counter = { ...wrong, quota: 5, windowSeconds: 5 };
+      expect((await take(counter)).allowed).to.equal(true);
+      expect(await allowedOf(50, counter)).to.be.within(4, 6);
+      const [beside] = await limits.take(owner, [counterOf(9, 3600), { ...wrong, quota: 1, windowSeconds: 7200 }]);
+      expect(beside?.allowed).to.equal(true);
+    });
+
     it('takes from all counters or from none, and says what each of them says', async () => {
       const [wide, narrow] = [counterOf(100, 3600, { name: 'wide' }), counterOf(2, 3600, { name: 'narrow' })];
       await limits.take(owner, [wide, narrow]);

@@ -29,6 +29,16 @@ export function throttleStoreSuite(open: () => Promise<ThrottleStore>): void {
       expect(await throttle.hit(key, 60, T + 179_998)).to.deep.equal({ attempts: 1, previousAtMs: null });
     });
 
+    it('starts again when the last attempt lies in the future, further than clocks are apart', async () => {
+      await throttle.hit(key, 60, T + 3_600_000);
+      expect(await throttle.peek(key, T)).to.equal(null);
+      expect(await throttle.hit(key, 60, T)).to.deep.equal({ attempts: 1, previousAtMs: null });
+      expect(await throttle.hit(key, 60, T + 1)).to.deep.equal({ attempts: 2, previousAtMs: T });
+      await throttle.hit(key, 60, T + 4001);
+      expect((await throttle.peek(key, T + 1))?.attempts, 'a clock four seconds behind').to.equal(3);
+      expect((await throttle.hit(key, 60, T + 1)).attempts).to.equal(4);
+    });
+
     it('gives 50 parallel attempts the counts 1 to 50', async () => {
       const counts = (await parallel(50, () => throttle.hit(key, 60, T))).map(({ attempts }) => attempts);
       expect(counts.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 1));

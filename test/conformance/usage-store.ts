@@ -110,6 +110,15 @@ export function usageStoreSuite(open: () => Promise<Parts>): void {
         expect(await counters()).to.deep.equal([T + 9, 5, T, 1]);
       });
 
+      it('believes no last use that a clock set far ahead has written', async () => {
+        const day = 86_400_000;
+        await usage.add([], [useOf({ keyId, lastUsedAt: T + day, previousUses: 1, previousUsedAt: T + day })]);
+        await usage.add([], [useOf({ keyId, lastUsedAt: T })]);
+        expect(await counters()).to.deep.equal([T, 1, T + day, 1]);
+        await usage.add([], [useOf({ keyId, lastUsedAt: T, previousUses: 1, previousUsedAt: T })]);
+        expect(await counters()).to.deep.equal([T, 2, T, 1]);
+      });
+
       it('loses no use of 20 flushes at once', async () => {
         const other = apiKeyOf({ ownerId });
         await parts.apiKeys.insert(other);

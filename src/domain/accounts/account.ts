@@ -1,3 +1,5 @@
+import { isFromTheFuture } from '../../kit/clock.ts';
+
 /** An end user who signs in. */
 export interface Account {
   /** `acc_…`; the OIDC `sub`. Never reused. */
@@ -28,6 +30,15 @@ const EMAIL = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}]{1,255}$/u;
 export function signInCounts(account: Account, signedInAt: number): boolean {
   if (account.disabledAt !== null) return false;
   return account.signedOutAt === null || signedInAt > Math.floor(account.signedOutAt / 1000);
+}
+
+/**
+ * When a sign-in at `nowSeconds` counts from. A sign-out of a time that has not come, by a clock that was ahead, still ends what
+ * came before it, but keeps nobody out until then: what is signed in now counts from after it.
+ */
+export function countingFrom({ signedOutAt }: Account, nowSeconds: number): number {
+  if (signedOutAt === null || !isFromTheFuture(signedOutAt, nowSeconds * 1000)) return nowSeconds;
+  return Math.floor(signedOutAt / 1000) + 1;
 }
 
 /** The form under which an address is unique: NFKC and lower case. Null when it is not an address at all. */

@@ -2,7 +2,7 @@ import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { RecordAudit } from '../audit/audit.ts';
 import type { Throttle, ThrottlePolicy } from '../limits/throttle.ts';
-import { type Account, normalizeEmail } from './account.ts';
+import { type Account, countingFrom, normalizeEmail } from './account.ts';
 import type { AccountStore } from './account-store.ts';
 import type { Passwords } from './password.ts';
 
@@ -74,7 +74,7 @@ export function createSignIn({
     if (account.disabledAt !== null) return { kind: 'refused', reason: 'disabled', accountId: account.id };
 
     await throttle.forgive(SIGN_IN_BY_ACCOUNT, subject);
-    return { kind: 'signed-in', account, at };
+    return { kind: 'signed-in', account, at: countingFrom(account, at) };
   };
 }
 

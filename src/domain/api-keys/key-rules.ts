@@ -1,3 +1,4 @@
+import { lastsUntil } from '../../kit/clock.ts';
 import { AppError, type ErrorFacts } from '../../kit/errors.ts';
 import { isDisplayName } from '../clients/client-rules.ts';
 import type { LimitQuota } from '../limits/limit-rule.ts';
@@ -9,6 +10,11 @@ export type FieldProblem = NonNullable<ErrorFacts['fields']>[number];
 export const DAY_MS = 86_400_000;
 const MAX_LIFETIME_DAYS = 3650;
 const MAX_OVERLAP_SECONDS = 7 * 86_400;
+
+/** Whether the secret before a rotation, or an imported one, still works beside the new one. */
+export const overlaps = (endsAt: number, nowMs: number): boolean =>
+  lastsUntil(endsAt, MAX_OVERLAP_SECONDS * 1000, nowMs);
+
 const MAX_QUOTA = 1_000_000_000;
 const MAX_WINDOW_SECONDS = 86_400;
 

@@ -2,7 +2,7 @@ import { type ApiKey, stateOf } from './api-key.ts';
 import type { KeyWithOwner } from './api-key-store.ts';
 import { type ChangeKey, recordKey } from './change-key.ts';
 import { knowPeppersOf } from './key-digests.ts';
-import { oneLine } from './key-rules.ts';
+import { oneLine, overlaps } from './key-rules.ts';
 import type { ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
 
@@ -60,9 +60,9 @@ export function createReportLeak(parts: ManageParts, change: ChangeKey): ManageA
     const state = stateOf(key, nowMs);
     if (state === 'revoked' || state === 'expired') return false;
     if (key.current && digests.matches(text, key.current)) return true;
-    if (key.previous && key.previous.endsAt > nowMs && digests.matches(text, key.previous)) return true;
+    if (key.previous && overlaps(key.previous.endsAt, nowMs) && digests.matches(text, key.previous)) return true;
     const { importedDigest } = key;
-    if (importedDigest === null || (key.importedEndsAt !== null && key.importedEndsAt <= nowMs)) return false;
+    if (importedDigest === null || (key.importedEndsAt !== null && !overlaps(key.importedEndsAt, nowMs))) return false;
     return imported.importedDigestsOf(text).includes(importedDigest);
   }
 

@@ -1,7 +1,7 @@
 import type { ApiKey } from './api-key.ts';
 import { stateOf } from './api-key.ts';
 import { type ChangeKey, conflict, findFor, recordKey } from './change-key.ts';
-import { overlapProblems, requireValid } from './key-rules.ts';
+import { overlapProblems, overlaps, requireValid } from './key-rules.ts';
 import { requireNothingBeyond } from './key-scopes.ts';
 import type { IssuedApiKey, ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
@@ -51,7 +51,7 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
     function rotated(before: ApiKey, seconds: number): ApiKey {
       const nowMs = clock.nowMs();
       const runsUntil = Math.max(before.previous?.endsAt ?? 0, before.importedEndsAt ?? 0);
-      if (seconds > 0 && runsUntil > nowMs) {
+      if (seconds > 0 && overlaps(runsUntil, nowMs)) {
         throw conflict('The secret before the last rotation still works. Wait for its end, or rotate without overlap.');
       }
       const state = stateOf(before, nowMs);

@@ -1,8 +1,11 @@
+import { lastsUntil } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import { newSecret } from '../../kit/ids.ts';
 import type { Client, ClientSecret } from './client.ts';
 
 const PURPOSE = 'client-secret';
+/** How long a secret may work beside the one that replaced it. */
+export const MAX_OVERLAP_SECONDS = 90 * 86_400;
 
 export function digestSecret(digester: Digester, clientId: string, secret: string): string {
   return digester.digest(PURPOSE, `${clientId}\0${secret}`);
@@ -23,7 +26,9 @@ export function secretMatches(digester: Digester, client: Client, secret: string
   let matched = false;
   for (const stored of client.secrets) {
     const same = digester.matches(PURPOSE, `${client.id}\0${secret}`, stored.digest);
-    matched = (same && (stored.expiresAt === null || stored.expiresAt > nowMs)) || matched;
+    matched =
+      (same && (stored.expiresAt === null || lastsUntil(stored.expiresAt, MAX_OVERLAP_SECONDS * 1000, nowMs))) ||
+      matched;
   }
   return matched;
 }

@@ -7,11 +7,10 @@ import type { TokenStore } from '../tokens/token-store.ts';
 import type { Client } from './client.ts';
 import { isPublicClient } from './client.ts';
 import { clientProblems } from './client-rules.ts';
-import { issueSecret, rotateSecrets } from './client-secrets.ts';
+import { issueSecret, MAX_OVERLAP_SECONDS, rotateSecrets } from './client-secrets.ts';
 import type { ClientStore } from './client-store.ts';
 
 /** An old secret that never ends is no rotation. */
-const MAX_OVERLAP_SECONDS = 90 * 86_400;
 
 export type NewClient = Omit<Client, 'secrets' | 'createdAt' | 'updatedAt'>;
 export type ClientChange = Partial<Omit<Client, 'id' | 'secrets' | 'createdAt' | 'updatedAt' | 'authMethod'>>;

@@ -5,6 +5,7 @@ import { type ApiKey, stateOf } from '../api-keys/api-key.ts';
 import type { ApiKeyStore, KeyWithOwner } from '../api-keys/api-key-store.ts';
 import { type KeyDigests, knowsPeppersOf } from '../api-keys/key-digests.ts';
 import type { KeyFormat } from '../api-keys/key-format.ts';
+import { overlaps } from '../api-keys/key-rules.ts';
 import type { CredentialTag } from './announce.ts';
 import type { Principal, RefusalReason, Resolution } from './principal.ts';
 import { createUnknownLookups } from './unknown-lookups.ts';
@@ -110,7 +111,8 @@ export function createApiKeyResolver({
     const entry = await imported.find(id, () => known(lookups.run(id, addressGroup, () => findImported(digests))));
     if (!entry) return refused('unknown', null);
     const { importedEndsAt } = entry.value.key;
-    if (importedEndsAt !== null && importedEndsAt <= clock.nowMs()) return refused('wrong-secret', entry.value);
+    if (importedEndsAt !== null && !overlaps(importedEndsAt, clock.nowMs()))
+      return refused('wrong-secret', entry.value);
     return judge(entry, ip, importedEndsAt);
   }
 
@@ -145,7 +147,7 @@ export function createApiKeyResolver({
         if (!digests.isCurrent(current)) onOutdatedDigest(entry.value.key, text);
         return judge(entry, ip, null);
       }
-      if (previous && digests.matches(text, previous) && previous.endsAt > clock.nowMs()) {
+      if (previous && digests.matches(text, previous) && overlaps(previous.endsAt, clock.nowMs())) {
         return judge(entry, ip, previous.endsAt);
       }
       return refused('wrong-secret', entry.value);

@@ -3,10 +3,8 @@ import { constantTimeEqual, type Digester } from '../../kit/digest.ts';
 import { AppError } from '../../kit/errors.ts';
 import { createSealer } from '../../kit/seal.ts';
 import type { Repeatable } from '../api-keys/manage-api-keys.ts';
-import type { IdempotentRequest, IdempotentRequestStore } from './idempotent-request.ts';
+import { IDEMPOTENT_LIFE_MS, type IdempotentRequest, type IdempotentRequestStore } from './idempotent-request.ts';
 
-/** How long a request is known again, in milliseconds. */
-const LIFE_MS = 24 * 3_600_000;
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 /** One request under an Idempotency-Key. */
@@ -67,7 +65,7 @@ export function createRepeatable({
       record(answer) {
         const createdAt = clock.nowMs();
         const sealedAnswer = sealer.seal(answer, id);
-        return { id, fingerprint, sealedAnswer, createdAt, expiresAt: createdAt + LIFE_MS };
+        return { id, fingerprint, sealedAnswer, createdAt, expiresAt: createdAt + IDEMPOTENT_LIFE_MS };
       },
     };
   };

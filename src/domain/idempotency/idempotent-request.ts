@@ -1,3 +1,6 @@
+/** How long a request is known again, in milliseconds. */
+export const IDEMPOTENT_LIFE_MS = 24 * 3_600_000;
+
 /**
  * A creation that was asked for under an `Idempotency-Key`: stored in one transaction with what it created, so that of any
  * number of identical requests one creates and the others are told the same.
@@ -19,6 +22,9 @@ export type InsertOutcome = { kind: 'inserted' } | { kind: 'taken' } | { kind: '
 
 export interface IdempotentRequestStore {
   find(id: string): Promise<IdempotentRequest | null>;
-  /** Deletes at most `limit` that expired before `nowMs`; returns how many. */
+  /**
+   * Deletes at most `limit` that expired before `nowMs`; returns how many. None is known for longer than IDEMPOTENT_LIFE_MS: one
+   * that a wrong clock wrote ends so long after now.
+   */
   purge(nowMs: number, limit: number): Promise<number>;
 }

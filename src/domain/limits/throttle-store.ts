@@ -2,7 +2,8 @@
 export interface ThrottleStore {
   /**
    * Counts one attempt and returns the count including it. Atomic: 50 parallel calls return 1..50. The counter starts
-   * again from 1 once `windowSeconds` have passed without an attempt; every attempt prolongs the window.
+   * again from 1 once `windowSeconds` have passed without an attempt; every attempt prolongs the window. A counter whose last
+   * attempt is further in the future than clocks may be apart is none, here and in `peek`.
    */
   hit(key: string, windowSeconds: number, nowMs: number): Promise<ThrottleCount>;
   /** The counter without counting; null when there is none or its window has passed. `previousAtMs` is then the last attempt. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../kit/clock.ts';
+import { type Clock, isWithin } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import { AppError } from '../../kit/errors.ts';
 import { type Account, signInCounts } from '../accounts/account.ts';
@@ -65,7 +65,7 @@ export function createRefreshLogin({
       ip: origin.ip,
       requestId: origin.requestId,
     };
-    if (consumedAt === null || receipt === null || clock.nowMs() - consumedAt >= graceSeconds * 1000) {
+    if (consumedAt === null || receipt === null || !isWithin(consumedAt, graceSeconds * 1000, clock.nowMs())) {
       await sessions.sweep(grant.sessionId);
       await audit('login.refresh_token_reused', facts);
       throw refused('the refresh token was already used; its session was ended');

@@ -1,3 +1,4 @@
+import { isWithin } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import { SealError, type WrappingRing } from '../../kit/seal.ts';
 import { openValue } from './envelope.ts';
@@ -34,7 +35,7 @@ export function createUse({
       const value = openedValue(key, ring);
       const nowMs = clock.nowMs();
       const lastUsedAt = key.lastUsedAt ?? 0;
-      if (nowMs - lastUsedAt >= TOUCH_EVERY_MS) await store.touch(key.id, nowMs);
+      if (!isWithin(lastUsedAt, TOUCH_EVERY_MS, nowMs)) await store.touch(key.id, nowMs);
       // Last of all: nothing can fail between what the trail says was handed out and its handing out.
       await audit('provider_key.used', eventOf(ownerId, by, { keyId: key.id, provider: name }));
       return { value, key: shown(key, ring), provider };

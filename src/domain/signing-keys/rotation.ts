@@ -1,9 +1,9 @@
-import type { Clock } from '../../kit/clock.ts';
+import { ageMs, type Clock, isFromTheFuture } from '../../kit/clock.ts';
 import type { Sealer } from '../../kit/seal.ts';
 import type { RecordAudit } from '../audit/audit.ts';
 import type { Exclusively } from '../leases/exclusively.ts';
 import { generateSigningKey } from './key-material.ts';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKey, type SigningKeyState } from './signing-key.ts';
 import type { SigningKeyStore } from './signing-key-store.ts';
 
 /** Seconds. Defaults: 90 d signing, at least 14 d published before that, 14 d kept after. */
@@ -17,12 +17,15 @@ export interface RotationSchedule {
 export type RotationStep =
   | { do: 'create'; algorithm: SigningAlgorithm; state: 'published' | 'active' }
   | { do: 'activate'; kid: string; retire: string }
-  | { do: 'remove'; kid: string };
+  | { do: 'remove'; kid: string }
+  /** It says that it is in its state since a time that has not come yet: from now on. */
+  | { do: 'redate'; kid: string; state: SigningKeyState };
 
 /**
  * What is due now. A first key signs at once. Its successor is always published in advance, so that even an unplanned
  * rotation meets verifiers that know the new key. When the active key is old enough and the successor was published long
- * enough, they swap. A retired key goes when nothing it signed can still be valid.
+ * enough, they swap. A retired key goes when nothing it signed can still be valid. A clock that was ahead must not keep a key in
+ * its state until that time comes.
  */
 export function dueSteps(keys: readonly SigningKey[], schedule: RotationSchedule, nowMs: number): RotationStep[] {
   return SIGNING_ALGORITHMS.flatMap((algorithm): RotationStep[] => {
@@ -32,6 +35,9 @@ export function dueSteps(keys: readonly SigningKey[], schedule: RotationSchedule
     const steps: RotationStep[] = own
       .filter((key) => key.state === 'retired' && ageSeconds(key, nowMs) >= schedule.retiredSeconds)
       .map((key) => ({ do: 'remove', kid: key.kid }));
+    for (const { kid, state, stateSince } of own) {
+      if (isFromTheFuture(stateSince, nowMs)) steps.push({ do: 'redate', kid, state });
+    }
     if (!active) steps.push({ do: 'create', algorithm, state: 'active' });
     if (!next) steps.push({ do: 'create', algorithm, state: 'published' });
     if (
@@ -46,7 +52,7 @@ export function dueSteps(keys: readonly SigningKey[], schedule: RotationSchedule
   });
 }
 
-const ageSeconds = (key: SigningKey, nowMs: number): number => (nowMs - key.stateSince) / 1000;
+const ageSeconds = (key: SigningKey, nowMs: number): number => ageMs(key.stateSince, nowMs) / 1000;
 
 export interface KeyRotation {
   /** Does what is due; returns how many steps were taken. One process at a time. */
@@ -89,6 +95,8 @@ export function createKeyRotation({
       if (!(await store.transition(moves, clock.nowMs()))) return;
       await audit('signing_key.retired', { details: { kid: step.retire } });
       await audit('signing_key.activated', { details: { kid: step.kid } });
+    } else if (step.do === 'redate') {
+      await store.transition([{ kid: step.kid, from: step.state, to: step.state }], clock.nowMs());
     } else if (await store.remove(step.kid)) {
       await audit('signing_key.removed', { details: { kid: step.kid } });
     }

@@ -40,8 +40,8 @@ export interface DurableTokenStore extends TokenStore {
    * then nothing was inserted. `receipt` is stored on the consumed record. Throws when the id of an insert exists.
    */
   commit(change: TokenCommit): Promise<boolean>;
-  /** Drops receipts of records consumed before `beforeMs`, at most `limit`; returns how many. */
-  clearReceipts(beforeMs: number, limit: number): Promise<number>;
+  /** Drops receipts of records consumed before the first instant or after the second, at most `limit`; returns how many. */
+  clearReceipts(outsideMs: readonly [number, number], limit: number): Promise<number>;
 }
 
 export interface TokenCommit {

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Account } from '../../domain/accounts/account.ts';
 import { type ApiKey, stateOf } from '../../domain/api-keys/api-key.ts';
+import { overlaps } from '../../domain/api-keys/key-rules.ts';
 import type { Client } from '../../domain/clients/client.ts';
 import type { Principal } from '../../domain/credentials/principal.ts';
 import type { ShownProviderKey } from '../../domain/provider-keys/vault.ts';
@@ -39,7 +40,7 @@ export function apiKeyAnswer(key: ApiKey, nowMs: number): Output<'getApiKey'> {
     rotated_at: timeOrNull(key.rotatedAt),
     last_used_at: timeOrNull(key.lastUsedAt),
     previous_secret:
-      previousEndsAt !== null && previousEndsAt > nowMs
+      previousEndsAt !== null && overlaps(previousEndsAt, nowMs)
         ? { ends_at: time(previousEndsAt), uses: key.previousUses, last_used_at: timeOrNull(key.previousUsedAt) }
         : null,
   };

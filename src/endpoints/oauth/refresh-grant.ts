@@ -8,7 +8,7 @@ import type { TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
 import { type Parameters, required, single } from '../../http/parameters.ts';
 import { factsOf } from '../../http/request-context.ts';
-import type { Clock } from '../../kit/clock.ts';
+import { type Clock, isWithin } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { RunEngineGrant } from './code-grant.ts';
 import { fromEngineError } from './engine-errors.ts';
@@ -61,7 +61,7 @@ export function createRefreshGrant({
     request: RefreshRequest,
   ): Promise<TokenResponse> {
     const { consumedAt, receipt, grantId, accountId, clientId } = record;
-    if (consumedAt === null || receipt === null || clock.nowMs() - consumedAt >= graceSeconds * 1000) {
+    if (consumedAt === null || receipt === null || !isWithin(consumedAt, graceSeconds * 1000, clock.nowMs())) {
       throw await endGrant(ctx, record);
     }
     // What ends a refresh must end its replay: a revoked grant, a disabled account.

@@ -1,6 +1,6 @@
 import type { RateLimitStore } from '../../domain/limits/rate-limit-store.ts';
 import { createBoundedMap } from '../../kit/cache.ts';
-import { cellOf, hasRoom, stateOfCounter } from '../cell-rate.ts';
+import { believedAhead, cellOf, hasRoom, stateOfCounter } from '../cell-rate.ts';
 import { purgeEntries } from './purge-entries.ts';
 
 /** In this process alone. Of more than `max` counters those go that were used least recently. */
@@ -14,8 +14,8 @@ export function createMemoryRateLimitStore({ max, nowMs }: { max: number; nowMs:
       const now = nowUs();
       const found = taken.map((counter) => {
         const key = `${owner} ${counter.id}`;
-        const ahead = Math.max(0, (counters.get(key)?.arrivesAt ?? 0) - now);
         const cell = cellOf(counter);
+        const ahead = believedAhead(cell, (counters.get(key)?.arrivesAt ?? 0) - now);
         return { counter, key, ahead, interval: cell.interval, has: hasRoom(cell, ahead) };
       });
       if (found.some(({ has }) => !has))

@@ -1,5 +1,6 @@
 import type { ThrottleStore } from '../../domain/limits/throttle-store.ts';
 import { createBoundedMap } from '../../kit/cache.ts';
+import { isFromTheFuture } from '../../kit/clock.ts';
 import { purgeEntries } from './purge-entries.ts';
 
 interface Counter {
@@ -14,7 +15,7 @@ export function createMemoryThrottleStore({ max }: { max: number }): ThrottleSto
   const counters = createBoundedMap<Counter>({ max });
   const live = (key: string, nowMs: number): Counter | null => {
     const counter = counters.get(key);
-    return counter && counter.endsAt > nowMs ? counter : null;
+    return counter && counter.endsAt > nowMs && !isFromTheFuture(counter.lastAt, nowMs) ? counter : null;
   };
 
   return {

@@ -1,4 +1,5 @@
 import type { ThrottleStore } from '../../domain/limits/throttle-store.ts';
+import { isFromTheFuture } from '../../kit/clock.ts';
 import type { RedisConnection } from './connection.ts';
 
 const counterKey = (key: string): string => `gh:h:${key}`;
@@ -16,7 +17,7 @@ export function createRedisThrottleStore({ connection }: { connection: RedisConn
     peek: (key, nowMs) =>
       connection.run(async (redis) => {
         const [attempts, lastAt, endsAt] = await redis.hmget(counterKey(key), 'n', 'at', 'e');
-        if (!endsAt || Number(endsAt) <= nowMs) return null;
+        if (!endsAt || Number(endsAt) <= nowMs || isFromTheFuture(Number(lastAt), nowMs)) return null;
         return { attempts: Number(attempts), previousAtMs: Number(lastAt) };
       }),
 

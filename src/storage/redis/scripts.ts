@@ -1,3 +1,6 @@
+import { CLOCK_SKEW_MS } from '../../kit/clock.ts';
+import { SKEW_US } from '../cell-rate.ts';
+
 /**
  * What must happen at once inside Redis. Each script touches one key, or keys that share a hash tag, so a cluster can run
  * them. Redis keeps them by their digest: only the first call of a connection sends the text.
@@ -51,13 +54,14 @@ export const SCRIPTS = {
       else redis.call('PEXPIRE', KEYS[1], string.format('%d', last - ARGV[3])) end
       return 1`,
   },
-  /** Counts an attempt: `n` attempts, the last one `at`, over at `e`. */
+  /** Counts an attempt: `n` attempts, the last one `at`, over at `e`. One from the future is not believed. */
   countAttempt: {
     numberOfKeys: 1,
     lua: `
       local before = redis.call('HMGET', KEYS[1], 'n', 'at', 'e')
       local attempts, previous = 0, false
-      if before[3] and tonumber(before[3]) > tonumber(ARGV[1]) then
+      local now = tonumber(ARGV[1])
+      if before[3] and tonumber(before[3]) > now and tonumber(before[2]) <= now + ${CLOCK_SKEW_MS} then
         attempts, previous = tonumber(before[1]), before[2]
       end
       redis.call('HSET', KEYS[1], 'n', attempts + 1, 'at', ARGV[1], 'e', ARGV[2])
@@ -67,6 +71,7 @@ export const SCRIPTS = {
   /**
    * Takes one from every counter or, when one is empty, from none. A key holds when its counter is full again, in
    * microseconds; ARGV has the interval and the capacity of each. Answers for each whether it had one and how far ahead it is.
+   * See `believedAhead` for one that is further ahead than its capacity.
    */
   takeFromCounters: {
     lua: `
@@ -74,8 +79,11 @@ export const SCRIPTS = {
       local now = time[1] * 1000000 + time[2]
       local answer, all = {}, true
       for i, key in ipairs(KEYS) do
-        local ahead = math.max(0, (tonumber(redis.call('GET', key)) or 0) - now)
-        local has = ahead + ARGV[2 * i - 1] <= tonumber(ARGV[2 * i])
+        local capacity = tonumber(ARGV[2 * i])
+        local ahead = (tonumber(redis.call('GET', key)) or 0) - now
+        if ahead > capacity + ${SKEW_US} then ahead = 0 end
+        ahead = math.min(math.max(0, ahead), capacity)
+        local has = ahead + ARGV[2 * i - 1] <= capacity
         all = all and has
         answer[i] = { has and 1 or 0, ahead }
       end

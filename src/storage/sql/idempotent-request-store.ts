@@ -1,8 +1,10 @@
-import type {
-  IdempotentRequest,
-  IdempotentRequestStore,
-  InsertOutcome,
+import {
+  IDEMPOTENT_LIFE_MS,
+  type IdempotentRequest,
+  type IdempotentRequestStore,
+  type InsertOutcome,
 } from '../../domain/idempotency/idempotent-request.ts';
+import { CLOCK_SKEW_MS } from '../../kit/clock.ts';
 import type { Database, Row, Statements } from './database.ts';
 import { deleteBatch } from './delete-batch.ts';
 
@@ -19,8 +21,12 @@ const TABLE = 'idempotent_requests';
 export function createIdempotentRequestStore({ database }: { database: Database }): IdempotentRequestStore {
   return {
     find: (id) => findRequest(database, id),
-    purge: (nowMs, limit) =>
-      deleteBatch(database, { table: TABLE, key: ['id'], column: 'expires_at', before: nowMs, limit }),
+    async purge(nowMs, limit) {
+      const latest = nowMs + IDEMPOTENT_LIFE_MS;
+      const shorten = `update ${TABLE} set expires_at = ? where expires_at > ?`;
+      await database.affected(shorten, [latest, latest + CLOCK_SKEW_MS]);
+      return deleteBatch(database, { table: TABLE, key: ['id'], column: 'expires_at', before: nowMs, limit });
+    },
   };
 }
 

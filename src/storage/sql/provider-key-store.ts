@@ -1,5 +1,6 @@
 import type { ProviderKey } from '../../domain/provider-keys/provider-key.ts';
 import type { ProviderKeyStore } from '../../domain/provider-keys/provider-key-store.ts';
+import { CLOCK_SKEW_MS } from '../../kit/clock.ts';
 import type { Database, Statements } from './database.ts';
 import { insertOnce } from './idempotent-request-store.ts';
 import { defaultOf, fillDefault, KeyGone, lockOwner, moveDefault } from './provider-key-defaults.ts';
@@ -79,8 +80,9 @@ export function createProviderKeyStore({ database }: { database: Database }): Pr
     },
 
     async touch(id, atMs) {
-      const sql = 'update provider_keys set last_used_at = ? where id = ? and coalesce(last_used_at, 0) < ?';
-      await database.affected(sql, [atMs, id, atMs]);
+      const sql =
+        'update provider_keys set last_used_at = ? where id = ? and (coalesce(last_used_at, 0) < ? or last_used_at > ?)';
+      await database.affected(sql, [atMs, id, atMs, atMs + CLOCK_SKEW_MS]);
     },
 
     listWrappedByOthers: (wrappedBy, afterId, limit) =>

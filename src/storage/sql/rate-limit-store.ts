@@ -1,6 +1,6 @@
 import type { LimitCounter, LimitState } from '../../domain/limits/limit-rule.ts';
 import type { RateLimitStore } from '../../domain/limits/rate-limit-store.ts';
-import { cellOf, hasRoom, stateOfCounter } from '../cell-rate.ts';
+import { believedAhead, cellOf, hasRoom, stateOfCounter } from '../cell-rate.ts';
 import { type Database, marks } from './database.ts';
 import { deleteBatch } from './delete-batch.ts';
 import { NOW, TABLE, takeOneOf } from './rate-limit-take.ts';
@@ -16,15 +16,16 @@ export function createRateLimitStore({ database }: { database: Database }): Rate
     const sql = `select id, arrives_at - ${now} as ahead from ${TABLE} where id in (${marks(counters.length)})`;
     const ids = counters.map(({ id }) => id);
     const rows = await database.rows<{ id: string; ahead: number }>(sql, ids);
-    return new Map(rows.map(({ id, ahead }) => [id, Math.max(0, ahead)]));
+    return new Map(rows.map(({ id, ahead }) => [id, ahead]));
   }
 
   /** What the counters say that were left as they are, because those of `refused` are empty. */
   async function refusal(counters: readonly LimitCounter[], refused: string): Promise<LimitState[]> {
     const ahead = await aheadOf(counters);
     return counters.map((counter) => {
-      const own = ahead.get(counter.id) ?? 0;
-      return stateOfCounter(counter, own, counter.id !== refused && hasRoom(cellOf(counter), own));
+      const cell = cellOf(counter);
+      const own = believedAhead(cell, ahead.get(counter.id) ?? 0);
+      return stateOfCounter(counter, own, counter.id !== refused && hasRoom(cell, own));
     });
   }
 

@@ -40,11 +40,15 @@ function insertIfUsed(row: Row, count: number): string {
   return `insert into token_records (${columns.join(', ')}) select * from (values ${values}) as added where exists (select 1 from used)`;
 }
 
-/** Drops the oldest receipts in a small batch. */
-export async function clearReceipts(database: Database, beforeMs: number, limit: number): Promise<number> {
+/** Drops the oldest receipts in a small batch, and those of a time that has not come yet: no window has room for them. */
+export async function clearReceipts(
+  database: Database,
+  [beforeMs, afterMs]: readonly [number, number],
+  limit: number,
+): Promise<number> {
   const clear = 'update token_records set receipt = null, receipt_at = null where';
-  const old = 'receipt_at < ? order by receipt_at limit ?';
-  const values: Value[] = [beforeMs, limit];
+  const old = '(receipt_at < ? or receipt_at > ?) order by receipt_at limit ?';
+  const values: Value[] = [beforeMs, afterMs, limit];
   switch (database.dialect) {
     case 'postgres': {
       const batch = `select kind, id from token_records where ${old} for update skip locked`;

@@ -67,6 +67,6 @@ export function createTokenStore({ database }: { database: Database }): DurableT
       ).map(toTokenRecord),
 
     commit: createCommit({ database }),
-    clearReceipts: (beforeMs, limit) => clearReceipts(database, beforeMs, limit),
+    clearReceipts: (outside, limit) => clearReceipts(database, outside, limit),
   };
 }

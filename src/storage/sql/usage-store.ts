@@ -21,12 +21,15 @@ const STANDARD_UPSERT =
 const MARIADB_UPSERT =
   'on duplicate key update allowed = allowed + values(allowed), refused = refused + values(refused)';
 
+/** Later by more than this is no flush that came late: a clock was ahead. */
+const LATEST_MS = 3_600_000;
+const later = (column: string): string =>
+  `${column} = case when coalesce(${column}, 0) < ? or ${column} > ? then ? else ${column} end`;
+
 /** Flushes arrive in any order, from all processes: a time only moves forward. */
 const USE =
-  'update api_keys set ' +
-  'last_used_at = case when coalesce(last_used_at, 0) < ? then ? else last_used_at end, ' +
-  'previous_uses = previous_uses + ?, ' +
-  'previous_used_at = case when coalesce(previous_used_at, 0) < ? then ? else previous_used_at end where id = ?';
+  `update api_keys set ${later('last_used_at')}, previous_uses = previous_uses + ?, ` +
+  `${later('previous_used_at')} where id = ?`;
 
 export function createUsageStore({ database }: { database: Database }): UsageStore {
   const upsert = database.dialect === 'mariadb' ? MARIADB_UPSERT : STANDARD_UPSERT;
@@ -82,7 +85,9 @@ function mergedRows(buckets: readonly UsageBucket[]): Row[] {
 }
 
 function valuesOf({ keyId, lastUsedAt, previousUses, previousUsedAt }: KeyUse): Value[] {
-  return [lastUsedAt, lastUsedAt, previousUses, previousUsedAt ?? 0, previousUsedAt ?? 0, keyId];
+  const moved = (atMs: number | null): number[] =>
+    atMs === null ? [0, Number.MAX_SAFE_INTEGER, 0] : [atMs, atMs + LATEST_MS, atMs];
+  return [...moved(lastUsedAt), previousUses, ...moved(previousUsedAt), keyId];
 }
 
 const toBucket = (row: BucketRow): UsageBucket => ({

@@ -58,6 +58,13 @@ describe('the refresh token grant', () => {
     expect((await refresh(harness, web, first.json().refresh_token)).status).to.equal(200);
   });
 
+  it('answers no retry, by a clock that was set back, of a use that has not happened yet', async () => {
+    const tokens = await obtain();
+    await refresh(harness, web, tokens.refresh_token);
+    using _ = travel(-3600);
+    expectRefused(await refresh(harness, web, tokens.refresh_token));
+  });
+
   it('gives 50 parallel requests one and the same successor', async () => {
     for (const client of [web, DEMO.spa]) {
       const tokens = await obtain(client);

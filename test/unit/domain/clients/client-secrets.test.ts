@@ -27,6 +27,10 @@ describe('a client secret', () => {
     const ending = { ...stored, expiresAt: NOW + 1000 };
     expect(secretMatches(digester, clientWith(ending), secret, NOW + 999)).to.equal(true);
     expect(secretMatches(digester, clientWith(ending), secret, NOW + 1000)).to.equal(false);
+    const neverMeant = { ...stored, expiresAt: NOW + 365 * 86_400_000 };
+    expect(secretMatches(digester, clientWith(neverMeant), secret, NOW), 'an end set by a clock far ahead').to.equal(
+      false,
+    );
     for (const wrong of ['', `${secret}x`, secret.slice(1), stored.digest])
       expect(secretMatches(digester, clientWith(stored), wrong, NOW)).to.equal(false);
     expect(secretMatches(digester, clientWith(), secret, NOW)).to.equal(false);

@@ -108,6 +108,16 @@ describe('the JSON login', () => {
     expect(await world.audited('account.sign_in_throttled')).to.have.length(1);
   });
 
+  it('lets an account in again that was signed out by a clock far ahead, and nothing of before', async () => {
+    await using world = await createWorld();
+    const { account } = await world.signedIn();
+    const ahead = (world.nowSeconds() + 365 * 86_400) * 1000;
+    await world.stores.accounts.update(account.id, { signedOutAt: ahead }, ahead);
+    expect(await world.login.sessions(account.id)).to.deep.equal([]);
+    await world.login.login({ email: EMAIL, password: PASSWORD }, ORIGIN);
+    expect(await world.login.sessions(account.id)).to.have.length(1);
+  });
+
   it('says how long to wait', async () => {
     await using world = await createWorld();
     await world.manageAccounts.create({ email: EMAIL, password: PASSWORD });

@@ -30,7 +30,7 @@ function stepsFor(keys: SigningKey[]): string[] {
       ? `create ${step.algorithm} ${step.state}`
       : step.do === 'activate'
         ? `activate ${step.kid}, retire ${step.retire}`
-        : `remove ${step.kid}`,
+        : `${step.do} ${step.kid}`,
   );
 }
 
@@ -71,6 +71,12 @@ describe('the rotation of signing keys', () => {
     expect(stepsFor([key('retired', 1)])).to.deep.equal(['create ES256 active', 'create ES256 published']);
   });
 
+  it('counts a key from now on whose state began, by a clock that was ahead, at a time that has not come', () => {
+    const keys = [key('active', -365), key('published', -365), key('retired', -365)];
+    expect(stepsFor(keys)).to.deep.equal(keys.map(({ kid }) => `redate ${kid}`));
+    expect(stepsFor([key('active', -4 / DAY), key('published', 0)]), 'clocks a little apart').to.deep.equal([]);
+  });
+
   it('treats the algorithms apart', () => {
     const es = [key('active', 90), key('published', 14)];
     const steps = dueSteps([...es, key('active', 1, 'RS256'), key('published', 1, 'RS256')], SCHEDULE, NOW);
@@ -107,7 +113,7 @@ describe('the rotation of signing keys', () => {
   });
 
   it('comes to rest: doing what is due leaves nothing due', () => {
-    let keys: SigningKey[] = [key('active', 300), key('published', 300), key('retired', 300)];
+    let keys: SigningKey[] = [key('active', 300), key('published', 300), key('retired', 300), key('retired', -300)];
     let rounds = 0;
     for (let due = dueSteps(keys, SCHEDULE, NOW); due.length > 0; due = dueSteps(keys, SCHEDULE, NOW)) {
       rounds += 1;
@@ -115,6 +121,8 @@ describe('the rotation of signing keys', () => {
       for (const step of due) {
         if (step.do === 'create')
           keys.push({ ...key(step.state, 0, step.algorithm), kid: `new-${keys.length}-${rounds}` });
+        else if (step.do === 'redate')
+          keys = keys.map((one) => (one.kid === step.kid ? { ...one, stateSince: NOW } : one));
         else if (step.do === 'remove') keys = keys.filter(({ kid }) => kid !== step.kid);
         else
           keys = keys.map((one) =>
@@ -129,6 +137,7 @@ describe('the rotation of signing keys', () => {
     expect(keys.filter(({ algorithm }) => algorithm === 'ES256').map(({ state }) => state)).to.have.members([
       'active',
       'published',
+      'retired',
       'retired',
     ]);
   });
