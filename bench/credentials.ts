@@ -23,6 +23,7 @@ export async function createCredentials(databases: Databases, { keys: count }: {
       ownerId: owner.id,
       id: 'operator',
       keyId: null,
+      isApp: false,
       scopes: null,
       environment: null,
       ip: null,

@@ -165,6 +165,7 @@ const operatorFor = (owner: string): KeyActor => ({
   scopes: null,
   environment: null,
   keyId: null,
+  isApp: false,
   ip: null,
   requestId: null,
 });

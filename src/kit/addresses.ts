@@ -65,6 +65,17 @@ export function isWithin(inner: AddressRange, outer: AddressRange): boolean {
   return lowest <= first && last <= highest;
 }
 
+/** Whether every address of `inner` is one of `outer`: ranges that touch are one, so two halves hold the whole. */
+export function areWithin(inner: readonly AddressRange[], outer: readonly AddressRange[]): boolean {
+  const merged: [first: bigint, last: bigint][] = [];
+  for (const [first, last] of outer.map(boundsOf).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+    const before = merged.at(-1);
+    if (before && first <= before[1] + 1n) before[1] = last > before[1] ? last : before[1];
+    else merged.push([first, last]);
+  }
+  return inner.map(boundsOf).every(([first, last]) => merged.some(([low, high]) => low <= first && last <= high));
+}
+
 /** How many addresses the ranges hold together; one that lies in several counts once. */
 export function countAddresses(ranges: readonly AddressRange[]): bigint {
   const bounds = ranges.map(boundsOf).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

@@ -3,11 +3,14 @@ import type { Account } from '../../src/domain/accounts/account.ts';
 import type { AccountStore } from '../../src/domain/accounts/account-store.ts';
 import type { ApiKey } from '../../src/domain/api-keys/api-key.ts';
 import type { ApiKeyStore } from '../../src/domain/api-keys/api-key-store.ts';
+import { createChangeKey } from '../../src/domain/api-keys/change-key.ts';
+import { createEndDescendants } from '../../src/domain/api-keys/descendants.ts';
 import type { IdempotentRequestStore } from '../../src/domain/idempotency/idempotent-request.ts';
+import { systemClock } from '../../src/kit/clock.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { accountOf } from './account-store.ts';
 import { apiKeyOf, T } from './api-keys.ts';
-import { idempotentInsertSuite } from './idempotent-requests.ts';
+import { idempotentInsertSuite, requestOf } from './idempotent-requests.ts';
 import { AWKWARD_TEXT, countTrue, parallel } from './parallel.ts';
 
 interface Parts {
@@ -159,6 +162,83 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
       });
       expect(await keys.update(changed), 'stale').to.equal(false);
       expect(await keys.update(keyOf()), 'unknown').to.equal(false);
+    });
+
+    describe('for a key that another key makes', () => {
+      const family = (maker: ApiKey) => keyOf({ createdBy: maker.id, expiresAt: maker.expiresAt });
+      const madeBy = async ({ id, ownerId }: ApiKey) =>
+        (await keys.listMadeByOthers(ownerId)).filter(({ createdBy }) => createdBy === id);
+
+      it('inserts it only while the maker is of the version that was read', async () => {
+        const maker = keyOf();
+        await keys.insert(maker);
+        const child = family(maker);
+        expect(await keys.insertMade(child, maker)).to.deep.equal({ kind: 'inserted' });
+        expect((await keys.find(maker.id))?.key, 'the maker is as it was').to.deep.equal(maker);
+        expect(await keys.insertMade(family(maker), { id: maker.id, version: 2 })).to.deep.equal({
+          kind: 'maker-changed',
+        });
+        expect(await keys.insertMade(family(maker), keyOf()), 'unknown').to.deep.equal({ kind: 'maker-changed' });
+        expect(await keys.insertMade(child, maker), 'an id that is taken').to.deep.equal({ kind: 'taken' });
+        await keys.update({ ...maker, revokedAt: T });
+        expect(await keys.insertMade(family(maker), maker)).to.deep.equal({ kind: 'maker-changed' });
+        expect(await madeBy(maker)).to.deep.equal([
+          { id: child.id, createdBy: maker.id, revokedAt: null, suspendedAt: null },
+        ]);
+      });
+
+      it('keeps no request whose key was not made', async () => {
+        const maker = keyOf();
+        await keys.insert(maker);
+        const request = requestOf();
+        const outdated = { id: maker.id, version: maker.version + 1 };
+        expect(await keys.insertMade(family(maker), outdated, request)).to.deep.equal({ kind: 'maker-changed' });
+        expect(await keys.insertMade(family(maker), maker, request)).to.deep.equal({ kind: 'inserted' });
+        expect(await keys.insertMade(family(maker), maker, request)).to.deep.include({ kind: 'repeated' });
+      });
+
+      it('shows whoever ends the maker all that it made, of 50 at once, and lets none come after', async () => {
+        const maker = keyOf();
+        await keys.insert(maker);
+        let seen: string[] = [];
+        const outcomes = await parallel(51, async (index) => {
+          if (index !== 17) return keys.insertMade(family(maker), maker);
+          expect(await keys.update({ ...maker, revokedAt: T })).to.equal(true);
+          seen = (await madeBy(maker)).map(({ id }) => id);
+          return null;
+        });
+        const inserted = outcomes.filter((outcome) => outcome?.kind === 'inserted').length;
+        const refused = outcomes.filter((outcome) => outcome?.kind === 'maker-changed').length;
+        expect(inserted + refused).to.equal(50);
+        expect((await madeBy(maker)).map(({ id }) => id))
+          .to.have.members(seen)
+          .and.to.have.length(inserted);
+      });
+
+      it('leaves nothing alive that descends from a key that ends, while 50 more are made at once', async () => {
+        const root = keyOf();
+        await keys.insert(root);
+        const clock = { ...systemClock };
+        const change = createChangeKey({ apiKeys: keys, announce: async () => undefined, clock });
+        const endDescendants = createEndDescendants({ apiKeys: keys, change });
+        const end = (key: ApiKey): ApiKey | null => (key.revokedAt === null ? { ...key, revokedAt: T } : null);
+        const makers = [root];
+        await parallel(51, async (index) => {
+          if (index === 25) {
+            await change(root.id, null, ({ key }) => end(key));
+            return endDescendants(root, end);
+          }
+          // Of the root, of a child of it, of a child of that: as far as there is one.
+          for (let round = 0; round < 3; round += 1) {
+            const maker = makers[(index * 7) % makers.length] ?? root;
+            const child = family(maker);
+            if ((await keys.insertMade(child, maker)).kind === 'inserted') makers.push(child);
+          }
+          return null;
+        });
+        expect(makers.length).to.be.greaterThan(1);
+        for (const { id } of makers) expect((await keys.find(id))?.key.revokedAt, id).to.equal(T);
+      });
     });
 
     it('counts the uses of the secret before from the rotation on', async () => {

@@ -10,7 +10,7 @@ import { AWKWARD_TEXT, parallel } from './parallel.ts';
 
 const T = 1_700_000_000_000;
 
-const requestOf = (changes: Partial<IdempotentRequest> = {}): IdempotentRequest => ({
+export const requestOf = (changes: Partial<IdempotentRequest> = {}): IdempotentRequest => ({
   id: newId('request'),
   fingerprint: newId('content'),
   sealedAnswer: `v1.${AWKWARD_TEXT}`,

@@ -1,4 +1,4 @@
-import { createAddressSet, parseRange } from '../../kit/addresses.ts';
+import { areWithin, createAddressSet, parseRange } from '../../kit/addresses.ts';
 
 export const MAX_ALLOWED_ADDRESSES = 50;
 
@@ -18,4 +18,12 @@ export function isAllowedAddress(address: string, ranges: readonly string[]): bo
     compiled.set(ranges, allows);
   }
   return allows(address);
+}
+
+/** Whether a key with the ranges `inner` may be used from nowhere that one with `outer` may not. */
+export function areAddressesWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  if (outer.length === 0) return true;
+  if (inner.length === 0) return false;
+  const read = (ranges: readonly string[]) => ranges.map(parseRange).filter((range) => range !== null);
+  return areWithin(read(inner), read(outer));
 }

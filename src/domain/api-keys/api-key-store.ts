@@ -10,6 +10,15 @@ export interface KeyWithOwner {
 export interface ApiKeyStore {
   /** The key, and in the same transaction the request that asked for it. The caller generates the id. */
   insert(key: ApiKey, request?: IdempotentRequest): Promise<InsertOutcome>;
+  /**
+   * The same for a key that another one makes, and only while that one still is of this version: nothing is inserted after a
+   * change of the maker, and what was inserted before is seen by everything that happens after the change.
+   */
+  insertMade(
+    key: ApiKey,
+    maker: Pick<ApiKey, 'id' | 'version'>,
+    request?: IdempotentRequest,
+  ): Promise<InsertOutcome | { kind: 'maker-changed' }>;
   /** Inserts all whose id and imported digest are new, in one transaction; returns the ids that were inserted. At most 1,000. */
   insertMany(keys: readonly ApiKey[]): Promise<string[]>;
   /** One indexed statement, whatever the number of keys. */
@@ -28,6 +37,8 @@ export interface ApiKeyStore {
   ownsNamespace(ownerId: string, environment: string, namespace: string): Promise<boolean>;
   /** Keys of the owner that are neither revoked nor expired. */
   countLive(ownerId: string, nowMs: number): Promise<number>;
+  /** The owner's keys, revoked ones included, that were made by something else than the owner in person. In no order. */
+  listMadeByOthers(ownerId: string): Promise<Pick<ApiKey, 'id' | 'createdBy' | 'revokedAt' | 'suspendedAt'>[]>;
   /** When each of the owner's keys was last used, by id; those never used are not in it. */
   lastUses(ownerId: string): Promise<ReadonlyMap<string, number>>;
   /**

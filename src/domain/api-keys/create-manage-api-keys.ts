@@ -4,11 +4,12 @@ import { createRepeatable } from '../idempotency/create-repeatable.ts';
 import type { IdempotentRequestStore } from '../idempotency/idempotent-request.ts';
 import type { ScopeDefinition } from '../scopes/scope.ts';
 import { type ApiKey, stateOf } from './api-key.ts';
+import { createAuthorityOf, requireNoScopesBeyond, widens } from './authority.ts';
 import { conflict, createChangeKey, findFor, recordKey } from './change-key.ts';
 import { createImportKeys } from './import-keys.ts';
 import { createIssueKey } from './issue-key.ts';
 import { keyProblems, oneLine, requireValid } from './key-rules.ts';
-import { createKeyScopes, requireNothingBeyond } from './key-scopes.ts';
+import { createKeyScopes } from './key-scopes.ts';
 import type { ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
 import { createReportLeak } from './report-leak.ts';
@@ -23,7 +24,7 @@ export function createManageApiKeys({
   scopes,
   defaultScopes,
   ...given
-}: Omit<ManageParts, 'begin' | 'keyScopes'> & {
+}: Omit<ManageParts, 'begin' | 'keyScopes' | 'authorityOf'> & {
   requests: Pick<IdempotentRequestStore, 'find'>;
   digester: Digester;
   scopes: readonly ScopeDefinition[];
@@ -33,7 +34,8 @@ export function createManageApiKeys({
   const { apiKeys, clock } = given;
   const begin = createRepeatable({ requests, digester, clock });
   const keyScopes = createKeyScopes({ scopes, defaultScopes });
-  const parts: ManageParts = { ...given, begin, keyScopes };
+  const authorityOf = createAuthorityOf({ apiKeys, keyScopes, clock });
+  const parts: ManageParts = { ...given, begin, keyScopes, authorityOf };
   const change = createChangeKey(parts);
 
   return {
@@ -65,6 +67,7 @@ export function createManageApiKeys({
         ...(limit === undefined ? {} : { limit }),
       };
       const fields = Object.keys(given);
+      const { requireWithin } = await authorityOf(actor);
       const { key, changed } = await change(id, actor, ({ key: before, owner }) => {
         if (fields.length === 0) return null;
         if (before.revokedAt !== null) throw conflict('The API key is revoked.');
@@ -75,9 +78,12 @@ export function createManageApiKeys({
               public: 'A key does not change where and how often it may be used.',
             });
           }
-          requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
+          requireNoScopesBeyond(keyScopes.beyond(before.scopes, owner, actor));
         }
-        return { ...before, ...given };
+        const after = { ...before, ...given };
+        // Bounds that get tighter take nothing from nobody; wider ones are as good as a key of their own.
+        if (widens(after, before)) requireWithin(after, owner);
+        return after;
       });
       if (changed) await recordKey(parts, 'api_key.updated', key, actor, { fields: fields.join(' ') });
       return key;
@@ -93,10 +99,11 @@ export function createManageApiKeys({
     },
 
     async resume(id, actor) {
+      const { requireWithin } = await authorityOf(actor);
       const { key, changed } = await change(id, actor, ({ key: before, owner }) => {
         if (stateOf(before, clock.nowMs()) === 'revoked') throw conflict('The API key is revoked.');
         if (before.suspendedAt === null) return null;
-        requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
+        requireWithin(before, owner);
         return { ...before, suspendedAt: null };
       });
       if (changed) await recordKey(parts, 'api_key.resumed', key, actor);

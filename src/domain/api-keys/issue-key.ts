@@ -2,19 +2,21 @@ import { AppError } from '../../kit/errors.ts';
 import { newId } from '../../kit/ids.ts';
 import type { Account } from '../accounts/account.ts';
 import type { ApiKey } from './api-key.ts';
+import { type Bounds, boundsBeyond, requireNoScopesBeyond } from './authority.ts';
 import { conflict, findFor, recordKey } from './change-key.ts';
 import type { MintedKey } from './key-format.ts';
 import { DAY_MS, isNamespace, keyProblems, requireValid } from './key-rules.ts';
-import { requireNothingBeyond } from './key-scopes.ts';
 import type { IssuedApiKey, KeyActor, ManageApiKeys, NewApiKey } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
 import { stagePassed } from './warn-expiring.ts';
 
 /** Two of 71 random bits that are equal are not met; a store that says so twice has another fault. */
 const ATTEMPTS = 3;
+/** How often a key is looked at again that is changed while it makes another. */
+const MAKER_ATTEMPTS = 20;
 
 export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
-  const { apiKeys, begin, format, digests, keyScopes, clock, announce } = parts;
+  const { apiKeys, begin, format, digests, keyScopes, authorityOf, clock, announce } = parts;
 
   return async (input, actor, repeatable) => {
     const request =
@@ -29,24 +31,31 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
 
     const owner = await enabledOwner(parts, actor.ownerId);
     const nowMs = clock.nowMs();
-    const maker = actor.keyId === null ? null : (await findFor(parts, actor.keyId, null)).key;
-    const wanted = boundAs(maker, await checked(input, owner, actor, nowMs), input);
+    const asked = await checked(input, owner, actor, nowMs);
     if ((await apiKeys.countLive(owner.id, nowMs)) >= parts.maxLiveKeys) {
       throw new AppError('conflict', {
         public: `There are ${parts.maxLiveKeys} live API keys already; revoke some first.`,
       });
     }
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    let takenIds = 0;
+    for (let attempt = 0; attempt < MAKER_ATTEMPTS && takenIds < ATTEMPTS; attempt += 1) {
+      const { ownKey, requireWithin } = await authorityOf(actor);
+      const wanted = boundAs(ownKey, asked, input);
       const minted = format.mint(wanted.environment);
       const key = newKey({ ...wanted, ownerId: owner.id, createdBy: actor.id, nowMs }, minted);
+      requireWithin(key, owner);
       key.current = digests.make(minted.text);
-      const outcome = await apiKeys.insert(key, request?.record(JSON.stringify({ id: key.id, secret: minted.text })));
+      const record = request?.record(JSON.stringify({ id: key.id, secret: minted.text }));
+      // The maker must still be what the new key was measured by: one that is revoked meanwhile leaves nothing behind.
+      const outcome = await (ownKey ? apiKeys.insertMade(key, ownKey, record) : apiKeys.insert(key, record));
       if (outcome.kind === 'repeated' && request) return repeated(request.answerOf(outcome.first), actor);
+      if (outcome.kind === 'taken') takenIds += 1;
       if (outcome.kind !== 'inserted') continue;
       await announce(`key:${key.id}`);
       await recordKey(parts, 'api_key.created', key, actor, { environment: key.environment });
       return { key, secret: minted.text, repeated: false };
     }
+    if (takenIds < ATTEMPTS) throw conflict('The API key that asks is being changed by others just now.');
     throw new AppError('server_error', { internal: 'no free id for an API key was found' });
   };
 
@@ -54,7 +63,7 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
   async function repeated(answer: string, actor: KeyActor): Promise<IssuedApiKey> {
     const { id, secret } = JSON.parse(answer) as { id: string; secret: string };
     const { key, owner } = await findFor(parts, id, actor);
-    requireNothingBeyond(keyScopes.beyond(key.scopes, owner, actor));
+    (await authorityOf(actor)).requireWithin(key, owner);
     return { key, secret, repeated: true };
   }
 
@@ -89,7 +98,7 @@ export function createIssueKey(parts: ManageParts): ManageApiKeys['issue'] {
         : 'name them; of those that a key gets by itself you may give none';
       requireValid([{ field: 'scopes', problem }]);
     }
-    requireNothingBeyond(keyScopes.beyond(scopes, owner, actor));
+    requireNoScopesBeyond(keyScopes.beyond(scopes, owner, actor));
     return {
       name: input.name,
       environment,
@@ -159,33 +168,21 @@ export function newKey(
   };
 }
 
-type Bounds = Pick<ApiKey, 'expiresAt' | 'allowedAddresses' | 'limit'>;
-
-/**
- * A key hands on no more time, addresses or requests than it has; what is not asked for is as its own. Otherwise whoever steals a
- * bounded key makes an unbounded one of it.
- */
+/** What is not asked for is as the maker's own. Throws invalid_request, naming what was asked for beyond it. */
 function boundAs<Wanted extends Bounds>(maker: ApiKey | null, wanted: Wanted, input: NewApiKey): Wanted {
   if (!maker) return wanted;
-  const { expiresAt, allowedAddresses, limit } = maker;
   const asksForEnd = input.expiresAt !== undefined || input.expiresInDays !== undefined;
-  const isLater = expiresAt !== null && (wanted.expiresAt === null || wanted.expiresAt > expiresAt);
-  const isWider =
-    allowedAddresses.length > 0 && wanted.allowedAddresses.some((each) => !allowedAddresses.includes(each));
-  const perSecond = ({ quota, windowSeconds }: NonNullable<ApiKey['limit']>): number => quota / windowSeconds;
-  const isMore = limit !== null && wanted.limit !== null && perSecond(wanted.limit) > perSecond(limit);
-  const problem = 'is beyond that of the key that asks';
-  requireValid([
-    ...(isLater && asksForEnd
-      ? [{ field: input.expiresAt === undefined ? 'expires_in_days' : 'expires_at', problem }]
-      : []),
-    ...(isWider ? [{ field: 'allowed_addresses', problem }] : []),
-    ...(isMore ? [{ field: 'limit', problem }] : []),
-  ]);
-  return {
+  const endsFirst =
+    !asksForEnd && maker.expiresAt !== null && (wanted.expiresAt ?? Number.POSITIVE_INFINITY) > maker.expiresAt;
+  const bound: Wanted = {
     ...wanted,
-    expiresAt: isLater ? expiresAt : wanted.expiresAt,
-    allowedAddresses: wanted.allowedAddresses.length > 0 ? wanted.allowedAddresses : allowedAddresses,
-    limit: wanted.limit ?? limit,
+    expiresAt: endsFirst ? maker.expiresAt : wanted.expiresAt,
+    allowedAddresses: wanted.allowedAddresses.length > 0 ? wanted.allowedAddresses : maker.allowedAddresses,
+    limit: wanted.limit ?? maker.limit,
   };
+  const problem = 'is beyond that of the key that asks';
+  const nameOf = (bound: string) =>
+    bound === 'expires_at' && input.expiresAt === undefined ? 'expires_in_days' : bound;
+  requireValid(boundsBeyond(bound, maker).map((bound) => ({ field: nameOf(bound), problem })));
+  return bound;
 }

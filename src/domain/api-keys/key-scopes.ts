@@ -1,4 +1,3 @@
-import { AppError } from '../../kit/errors.ts';
 import type { Account } from '../accounts/account.ts';
 import { expandScopes, type ScopeDefinition, userScopes } from '../scopes/scope.ts';
 import type { KeyActor } from './manage-api-keys.ts';
@@ -37,13 +36,4 @@ export function createKeyScopes({
     },
     usual: (owner, actor) => defaultScopes.filter(mayGive(owner, actor)),
   };
-}
-
-export function requireNothingBeyond(beyond: readonly string[]): void {
-  if (beyond.length === 0) return;
-  const scope = beyond.join(' ');
-  throw new AppError('insufficient_scope', {
-    public: `A key cannot be given more than its owner and its maker have: ${scope}`,
-    facts: { scope },
-  });
 }

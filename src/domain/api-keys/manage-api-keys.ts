@@ -10,8 +10,10 @@ export interface KeyActor {
   scopes: readonly string[] | null;
   /** The only environment it may touch; null for any. */
   environment: string | null;
-  /** Set for an API key: what it makes is bound as it is. */
+  /** Set for an API key: it hands on no more than it has itself. */
   keyId: string | null;
+  /** An app's token: it takes rights away, makes and widens nothing. */
+  isApp: boolean;
   ip: string | null;
   requestId: string | null;
 }

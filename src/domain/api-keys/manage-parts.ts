@@ -4,6 +4,7 @@ import type { RecordAudit } from '../audit/audit.ts';
 import type { Announce } from '../credentials/announce.ts';
 import type { BeginRepeatable } from '../idempotency/create-repeatable.ts';
 import type { ApiKeyStore } from './api-key-store.ts';
+import type { AuthorityOf } from './authority.ts';
 import type { ImportedDigests } from './imported-digests.ts';
 import type { KeyDigests } from './key-digests.ts';
 import type { KeyFormat } from './key-format.ts';
@@ -18,6 +19,7 @@ export interface ManageParts {
   digests: KeyDigests;
   imported: ImportedDigests;
   keyScopes: KeyScopes;
+  authorityOf: AuthorityOf;
   /** Null: a key that names no end has none. */
   defaultLifetimeSeconds: number | null;
   /** Of one account: every key has limits, counts and memory of its own. A few more may pass at the same moment. */

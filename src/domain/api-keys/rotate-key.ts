@@ -2,12 +2,11 @@ import type { ApiKey } from './api-key.ts';
 import { stateOf } from './api-key.ts';
 import { type ChangeKey, conflict, findFor, recordKey } from './change-key.ts';
 import { overlapProblems, overlaps, requireValid } from './key-rules.ts';
-import { requireNothingBeyond } from './key-scopes.ts';
 import type { IssuedApiKey, ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
 
 export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageApiKeys['rotate'] {
-  const { format, digests, keyScopes, begin, clock } = parts;
+  const { format, digests, authorityOf, begin, clock } = parts;
 
   return async (id, overlapSeconds, actor, repeatable) => {
     requireValid(overlapProblems(overlapSeconds));
@@ -23,12 +22,13 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
     const first = (await findFor(parts, id, actor)).key;
     requireKnownEnvironment(first);
     const minted = format.secretFor(id, first.environment);
+    const { requireWithin } = await authorityOf(actor);
     const rotation = await change(
       id,
       actor,
       ({ key: before, owner }) => {
-        // Whoever holds the new secret holds the key's scopes: nobody gets at more than they have this way.
-        requireNothingBeyond(keyScopes.beyond(before.scopes, owner, actor));
+        // Whoever holds the new secret holds all that the key has: nobody gets at more than they have this way.
+        requireWithin(before, owner);
         if (owner.disabledAt !== null) throw conflict('The account is disabled.');
         // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
         if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
@@ -44,7 +44,7 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
     /** The caller may have fewer rights by now than when it asked first. */
     async function repeated(secret: string): Promise<IssuedApiKey> {
       const { key, owner } = await findFor(parts, id, actor);
-      requireNothingBeyond(keyScopes.beyond(key.scopes, owner, actor));
+      (await authorityOf(actor)).requireWithin(key, owner);
       return { key, secret, repeated: true };
     }
 

@@ -42,6 +42,18 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return { kind: (await database.insertIfAbsent('api_keys', toApiKeyRow(key))) ? 'inserted' : 'taken' };
     },
 
+    async insertMade(key, maker, request) {
+      try {
+        return await insertOnce(database, request, async (tx) => {
+          if (!(await holdVersion(tx, maker))) throw new MakerChanged();
+          return tx.insertIfAbsent('api_keys', toApiKeyRow(key));
+        });
+      } catch (error) {
+        if (error instanceof MakerChanged) return { kind: 'maker-changed' };
+        throw error;
+      }
+    },
+
     insertMany: (keys) => insertMany(database, keys),
     find: (id) => findBy('id', id),
     findImported: (importedDigest) => findBy('imported_digest', importedDigest),
@@ -79,6 +91,20 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return Number(row?.count ?? 0);
     },
 
+    async listMadeByOthers(ownerId) {
+      const sql =
+        'select id, created_by, revoked_at, suspended_at from api_keys where owner_id = ? and created_by <> owner_id';
+      const rows = await database.rows<Pick<ApiKeyRow, 'id' | 'created_by' | 'revoked_at' | 'suspended_at'>>(sql, [
+        ownerId,
+      ]);
+      return rows.map((row) => ({
+        id: row.id,
+        createdBy: row.created_by,
+        revokedAt: row.revoked_at,
+        suspendedAt: row.suspended_at,
+      }));
+    },
+
     async lastUses(ownerId) {
       const sql = 'select id, last_used_at from api_keys where owner_id = ? and last_used_at is not null';
       const rows = await database.rows<{ id: string; last_used_at: number }>(sql, [ownerId]);
@@ -101,6 +127,16 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
     },
   };
 }
+
+/** Undoes the request that was stored before. */
+class MakerChanged extends Error {}
+
+/**
+ * Changes nothing, and holds the row until the transaction ends: whoever changes the key next waits, and then sees what was made.
+ * Every database takes this lock for an update; not every one has `for update`.
+ */
+const holdVersion = async (tx: Statements, { id, version }: Pick<ApiKey, 'id' | 'version'>): Promise<boolean> =>
+  (await tx.affected('update api_keys set version = version where id = ? and version = ?', [id, version])) === 1;
 
 async function update(statements: Statements, key: ApiKey): Promise<boolean> {
   const row = toApiKeyRow(key);

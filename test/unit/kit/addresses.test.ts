@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import {
   addressGroup,
+  areWithin,
   countAddresses,
   createAddressSet,
   isThisMachine,
@@ -125,6 +126,42 @@ describe('this machine', () => {
       '2130706433',
     ])
       expect(isThisMachine(host), host).to.equal(false);
+  });
+});
+
+describe('ranges within ranges', () => {
+  const all = (...texts: string[]) => texts.map(range);
+
+  it('are within them together: halves hold the whole, a gap is a gap', () => {
+    expect(areWithin(all('10.0.0.0/8'), all('10.128.0.0/9', '10.0.0.0/9'))).to.equal(true);
+    expect(areWithin(all('10.0.0.0/8'), all('10.0.0.0/9', '10.192.0.0/10'))).to.equal(false);
+    expect(areWithin(all('10.0.0.0/8', '11.0.0.1'), all('10.0.0.0/8'))).to.equal(false);
+    expect(areWithin(all('::ffff:10.1.0.0/112'), all('10.0.0.0/8'))).to.equal(true);
+    expect(areWithin(all('10.0.0.0/8'), all('::/0'))).to.equal(true);
+    expect(areWithin(all('::/0'), all('0.0.0.0/0'))).to.equal(false);
+    expect(areWithin([], [])).to.equal(true);
+    expect(areWithin(all('10.0.0.1'), [])).to.equal(false);
+  });
+
+  it('hold no address that the others do not', () => {
+    const byte = fc.nat(255);
+    const narrow = fc.integer({ min: 0, max: 12 });
+    const near = fc.oneof(
+      fc.tuple(fc.constantFrom(0, 64, 127, 128, 255), byte, narrow).map(([a, b, bits]) => `${a}.${b}.0.0/${bits}`),
+      fc.tuple(byte, narrow).map(([a, bits]) => `::ffff:${a}.0.0.0/${bits + 90}`),
+      fc.tuple(byte, narrow).map(([a, bits]) => `${a.toString(16)}00::/${bits}`),
+    );
+    const lists = fc.array(near, { maxLength: 4 });
+    const addresses = fc.array(fc.tuple(byte, byte).map(([a, b]) => [`${a}.${b}.0.1`, `${a.toString(16)}00:${b}::1`]));
+    fc.assert(
+      fc.property(lists, lists, addresses, (inner, outer, some) => {
+        fc.pre(areWithin(all(...inner), all(...outer)));
+        const [isInner, isOuter] = [createAddressSet(inner), createAddressSet(outer)];
+        const starts = inner.map((text) => text.replace(/\/.*$/, ''));
+        for (const address of [...starts, ...some.flat()])
+          if (isInner(address)) expect(isOuter(address)).to.equal(true);
+      }),
+    );
   });
 });
 

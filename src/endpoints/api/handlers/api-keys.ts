@@ -31,7 +31,7 @@ export function createApiKeyHandlers({
   const answer = (key: Parameters<typeof apiKeyAnswer>[0]) => apiKeyAnswer(key, clock.nowMs());
 
   function actorOf(call: Call): KeyActor {
-    const { subject, keyId, clientId, environment, scopes } = who(call);
+    const { subject, method, keyId, clientId, environment, scopes } = who(call);
     const { ip, requestId } = call.facts;
     return {
       ownerId: subject,
@@ -40,6 +40,7 @@ export function createApiKeyHandlers({
       // What the usual environment may do, it may do to the others: they are for trying out. Never the reverse.
       environment: environment === usualEnvironment ? null : environment,
       keyId,
+      isApp: method === 'access_token',
       ip,
       requestId,
     };

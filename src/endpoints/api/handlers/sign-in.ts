@@ -70,6 +70,7 @@ export function createSignInHandlers({
         scopes: null,
         environment: null,
         keyId: null,
+        isApp: false,
         ip,
         requestId,
       };

@@ -96,6 +96,7 @@ export async function createWorld(
     scopes: ['admin', 'write', 'read'],
     environment: null,
     keyId: null,
+    isApp: false,
     ip: '203.0.113.9',
     requestId: 'req_1',
     ...change,

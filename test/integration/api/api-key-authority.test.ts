@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { call, good, isAccepted, newKey, newPerson, outcome, type Person } from '../../support/api-client.ts';
+import { createClient, obtainTokens } from '../../support/builders.ts';
+import { type Harness, startHarness } from '../../support/harness.ts';
+
+const BOUND = {
+  scopes: ['manage', 'read'],
+  allowed_addresses: ['127.0.0.0/8', '::1'],
+  limit: { quota: 500, window_seconds: 3600 },
+  expires_in_days: 1,
+};
+
+describe('a bounded key', () => {
+  let harness: Harness;
+  let ada: Person;
+  before(async () => {
+    harness = await startHarness();
+    ada = await newPerson(harness);
+  });
+  after(() => harness?.[Symbol.asyncDispose]());
+
+  it('does not get the secret of an unbounded sibling by rotating it', async () => {
+    const bounded = await newKey(harness, ada, BOUND);
+    const sibling = await newKey(harness, ada, { scopes: ['read'], expires_in_days: 3650 });
+    const body = { overlap_seconds: 604_800 };
+    const reply = await call(harness, `POST /v1/api-keys/${sibling.id}/rotate`, { as: bounded.key, body });
+    expect(await outcome(reply)).to.equal('403 insufficient_scope');
+    expect(reply.json().detail).to.contain('expires_at, allowed_addresses, limit');
+    expect(reply.text).to.not.contain('gh_live_');
+    const shown = await good(call(harness, `GET /v1/api-keys/${sibling.id}`, { as: ada.token }));
+    expect(shown.rotated_at).to.equal(null);
+  });
+
+  it('is not freed by the key it made, nor frees that one', async () => {
+    const bounded = await newKey(harness, ada, BOUND);
+    const child = await newKey(harness, bounded.key, { scopes: ['manage', 'read'] });
+    for (const [by, id] of [
+      [child.key, bounded.id],
+      [bounded.key, child.id],
+      [bounded.key, bounded.id],
+    ] as const) {
+      for (const body of [{ limit: null }, { allowed_addresses: [] }, { limit: null, allowed_addresses: [] }]) {
+        const reply = call(harness, `PATCH /v1/api-keys/${id}`, { as: by, body });
+        expect(await outcome(reply)).to.equal('403 insufficient_scope');
+      }
+    }
+    const tight = { limit: { quota: 10, window_seconds: 3600 } };
+    expect(
+      await good(call(harness, `PATCH /v1/api-keys/${child.id}`, { as: bounded.key, body: tight })),
+    ).to.deep.include(tight);
+    expect(await isAccepted(harness, bounded.key)).to.equal(true);
+  });
+
+  it('is not freed by the token of an app, which may make it tighter', async () => {
+    const bounded = await newKey(harness, ada, BOUND);
+    const web = await createClient(harness, { scopes: ['openid', 'read', 'manage'], resources: [harness.issuer] });
+    const { access_token: app } = await obtainTokens(harness, web, {
+      who: { email: ada.email, password: ada.password },
+      scope: 'openid read manage',
+      resource: harness.issuer,
+    });
+    const patch = (as: string, body: object) => call(harness, `PATCH /v1/api-keys/${bounded.id}`, { as, body });
+    expect(await outcome(patch(app, { limit: null }))).to.equal('403 insufficient_scope');
+    expect(await outcome(patch(app, { allowed_addresses: [] }))).to.equal('403 insufficient_scope');
+    expect(await outcome(patch(app, { allowed_addresses: ['127.0.0.1', '::1'] }))).to.equal('200');
+    // The owner in person undoes what the app did.
+    expect(await outcome(patch(ada.token, { allowed_addresses: [], limit: null }))).to.equal('200');
+  });
+
+  it('makes no key that may do more at once at the same rate', async () => {
+    const maker = await newKey(harness, ada, { scopes: ['manage'], limit: { quota: 10, window_seconds: 1 } });
+    const body = { name: 'Burst', scopes: ['manage'], limit: { quota: 864_000, window_seconds: 86_400 } };
+    const reply = await call(harness, 'POST /v1/api-keys', { as: maker.key, body });
+    expect(await outcome(reply)).to.equal('400 invalid_request');
+    expect(reply.json().fields).to.deep.equal([{ field: 'limit', problem: 'is beyond that of the key that asks' }]);
+  });
+});
