@@ -40,13 +40,22 @@ program.hook('preAction', (_program, command) => {
   running = command;
 });
 
-// `gatehouse client list | head`: the reader has seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // `gatehouse client list | head`: the reader has seen enough.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`error: standard output cannot be written (${error.code ?? error.message})\n`);
+  process.exit(1);
+});
+// There is nowhere left to say so.
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = reportFailure(error, running);
 }
-// Everything is printed and closed by now; a half-open connection must not keep the command from ending.
-setTimeout(() => process.exit(), 1000).unref();
+// Everything is closed by now; a half-open connection must not keep the command from ending. What is printed may still wait for
+// its reader.
+const end = (): void => void setTimeout(() => process.exit(), 1000).unref();
+if (process.stdout.writableLength > 0) process.stdout.write('', end);
+else end();

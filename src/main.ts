@@ -5,6 +5,9 @@ import { runCluster } from './server/cluster.ts';
 import { runWeb } from './server/web.ts';
 import { runWorker } from './server/worker.ts';
 
+// A reason that cannot be written must not become another failure.
+process.stderr.on('error', () => {});
+
 const role = process.argv[2] ?? 'web';
 const env = readEnv();
 

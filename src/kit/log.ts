@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { systemClock } from './clock.ts';
+import { createLineOutput, type LineOutput, standardOutputDevice } from './line-output.ts';
 
 export type Log = Logger;
 
@@ -63,11 +64,7 @@ function withoutCredentials(text: string): string {
     .replaceAll(/(insert into|update|select|delete from)\s[^\n]* - /gi, '$1 … - ');
 }
 
-/** How long a line may wait for others to be written with it, in milliseconds, and how many characters are written at once. */
-const FLUSH_MS = 100;
-const FLUSH_LENGTH = 8192;
-
-/** JSON lines on standard output, written many at a time: a system call for each would cost more than most requests. */
+/** JSON lines on standard output, written many at a time: a system call for each would cost more than most requests. See line-output.ts. */
 export function createLog({ level, destination }: { level: string; destination?: DestinationStream }): Log {
   return pino(
     {
@@ -95,30 +92,43 @@ function createTimestamp(): () => string {
   };
 }
 
-function standardOutput(): DestinationStream {
-  const output = pino.destination({ fd: 1, sync: false });
-  // Lines are collected here: the stream would measure all that it holds anew with each of them.
-  let lines: string[] = [];
-  let length = 0;
-  function hand(): void {
-    if (length > 0) output.write(lines.join(''));
-    lines = [];
-    length = 0;
-  }
-  setInterval(hand, FLUSH_MS).unref();
-  process.on('exit', () => {
-    try {
-      hand();
-      output.flushSync();
-    } catch {
-      // Not open yet, or its reader is gone: there is nowhere left to say so.
-    }
-  });
-  return {
-    write(line) {
-      lines.push(line);
-      length += line.length;
-      if (length >= FLUSH_LENGTH) hand();
-    },
+/** No write takes so long that comes to its end. Milliseconds. */
+const HANGS_MS = 250;
+
+let output: LineOutput | null = null;
+
+/** One for the process, however many logs it has. */
+function standardOutput(): LineOutput {
+  if (output) return output;
+  const time = createTimestamp();
+  const created = createLineOutput(
+    standardOutputDevice(),
+    (dropped) =>
+      `{"level":"warn"${time()},"dropped":${dropped},"msg":"the log could not be written for a while; lines were dropped"}\n`,
+  );
+  process.on('exit', created.writeNow);
+  output = created;
+  return created;
+}
+
+/** Lines of the log that could not be written and are gone. */
+export const droppedLogLines = (): number => output?.dropped() ?? 0;
+
+/** Text for people who watch, on standard output too, and as little in the way as the log is. */
+export const print = (text: string): void => standardOutput().write(text);
+
+/**
+ * Ends the process when the log is written, or cannot be: a full disk or a reader that hangs keeps nothing alive.
+ * @param code default: what `process.exitCode` says
+ */
+export function endProcess(code?: number): void {
+  const end = (): void => {
+    const takenMs = output?.writingForMs() ?? 0;
+    if (takenMs === 0) process.exit(code);
+    // Node would wait for a write that hangs, in a terminal that is stopped or on a file server that is gone.
+    if (takenMs > HANGS_MS) process.kill(process.pid, 'SIGKILL');
+    setTimeout(end, 10);
   };
+  if (output) output.flush(end);
+  else end();
 }

@@ -4,7 +4,7 @@ import { loadDemo } from '../../seeds/demo.ts';
 import { boot, configure } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
-import { createLog } from '../kit/log.ts';
+import { createLog, endProcess, print } from '../kit/log.ts';
 import { closeDoorsTogether } from './doors.ts';
 import { relayBetweenWorkers } from './relay.ts';
 import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
@@ -31,7 +31,7 @@ export async function runCluster(env: Env): Promise<boolean> {
   cluster.on('listening', () => {
     if (serving) return;
     serving = true;
-    if (!config.production) process.stdout.write(welcome(config));
+    if (!config.production) print(welcome(config));
   });
   cluster.on('exit', (worker, code) => {
     if (stopping) return;
@@ -41,7 +41,7 @@ export async function runCluster(env: Env): Promise<boolean> {
       process.exitCode = 1;
       for (const other of Object.values(cluster.workers ?? {})) other?.kill();
       metrics?.close();
-      cluster.disconnect(() => process.exit(1));
+      cluster.disconnect(() => endProcess(1));
       return;
     }
     log.error({ worker: worker.id, code }, 'worker ended; starting another');

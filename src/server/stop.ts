@@ -1,5 +1,5 @@
 import { monotonicMs } from '../kit/clock.ts';
-import type { Log } from '../kit/log.ts';
+import { endProcess, type Log } from '../kit/log.ts';
 
 /** Whoever signals a whole process group, or has npm in between, reaches a process more than once within moments. */
 const REPEAT_MS = 1000;
@@ -15,21 +15,21 @@ export function onStop(log: Log, withinSeconds: number, stop: () => Promise<void
   let stoppingSince: number | null = null;
   const handle = (signal: NodeJS.Signals): void => {
     if (stoppingSince !== null) {
-      if (signal === 'SIGINT' && monotonicMs() - stoppingSince > REPEAT_MS) process.exit(1);
+      if (signal === 'SIGINT' && monotonicMs() - stoppingSince > REPEAT_MS) endProcess(1);
       return;
     }
     stoppingSince = monotonicMs();
     log.info({ signal }, 'stopping');
     setTimeout(() => {
       log.error({ withinSeconds }, 'not stopped in time; ending at once');
-      log.flush(() => process.exit(1));
+      endProcess(1);
     }, withinSeconds * 1000);
     stop().then(
       // A worker that had to be killed has left its code.
-      () => log.flush(() => process.exit()),
+      () => endProcess(),
       (err) => {
         log.error({ err }, 'stopping failed');
-        process.exit(1);
+        endProcess(1);
       },
     );
   };

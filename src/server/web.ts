@@ -6,6 +6,7 @@ import { boot } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
+import { print } from '../kit/log.ts';
 import { othersClosed } from './doors.ts';
 import { workerRelay } from './relay.ts';
 import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
@@ -30,7 +31,7 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
   services.usage.start();
   if (config.jobs === 'inline') services.jobs.start();
   log.info({ issuer: config.issuer, port: config.port }, 'ready');
-  if (!config.production && !inCluster) process.stdout.write(welcome(config));
+  if (!config.production && !inCluster) print(welcome(config));
 
   onStop(log, config.drainSeconds + AFTERWARDS_SECONDS, async () => {
     app.drain();

@@ -18,6 +18,8 @@ export interface GatehouseOptions {
   /** What to wait for: HTTP 200 on this path, or output that matches. */
   readyWhen?: string | RegExp;
   readySeconds?: number;
+  /** A descriptor instead of a pipe that is read, or a pipe that nobody reads. */
+  stdout?: number | 'unread';
 }
 
 export interface Gatehouse {
@@ -51,12 +53,12 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd ?? ownFolder,
     env: { ...inherited('PATH', 'HOME', 'TMPDIR'), PORT: String(port), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', typeof options.stdout === 'number' ? options.stdout : 'pipe', 'pipe'],
     detached: true,
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
+  for (const stream of [options.stdout === 'unread' ? null : child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
   }
@@ -64,6 +66,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   // 'close', not 'exit': the last output has arrived then.
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', reject);
+    if (options.stdout === 'unread') child.once('exit', () => child.stdout?.resume());
     child.once('close', (code, signal) => {
       ended = true;
       removeFolder();

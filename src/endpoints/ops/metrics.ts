@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { droppedLogLines } from '../../kit/log.ts';
 
 export interface Metrics {
   observe(sample: { method: string; route: string; status: number; seconds: number }): void;
@@ -48,6 +49,7 @@ export function createMetrics({
   });
   counter('gatehouse_sql_statements_total', 'SQL statements sent', counters.sqlStatements);
   counter('gatehouse_redis_round_trips_total', 'Redis round trips', counters.redisRoundTrips);
+  counter('gatehouse_log_lines_dropped_total', 'Lines of the log that could not be written', droppedLogLines);
 
   function counter(name: string, help: string, read: () => number): void {
     new Counter({
