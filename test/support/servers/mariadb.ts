@@ -7,6 +7,8 @@ import { findBinary } from './find-binary.ts';
 import { createServerFolder, runInFolder, startServerProcess } from './server-process.ts';
 import { ACCOUNT, type SqlServer, withConnection } from './sql-server.ts';
 
+const ADMINISTRATOR = 'administrator';
+
 export function mariadbAvailable(): boolean {
   return findBinary('mariadbd') !== undefined && findBinary('mariadb-install-db') !== undefined;
 }
@@ -30,6 +32,8 @@ export async function startMariadb(): Promise<SqlServer> {
     [
       `CREATE USER IF NOT EXISTS '${ACCOUNT}'@'%' IDENTIFIED BY '${ACCOUNT}';`,
       `GRANT ALL PRIVILEGES ON \`${ACCOUNT}%\`.* TO '${ACCOUNT}'@'%';`,
+      `CREATE USER IF NOT EXISTS '${ADMINISTRATOR}'@'%' IDENTIFIED BY '${ADMINISTRATOR}';`,
+      `GRANT ALL PRIVILEGES ON *.* TO '${ADMINISTRATOR}'@'%';`,
       `CREATE DATABASE IF NOT EXISTS ${ACCOUNT};`,
     ].join('\n'),
     { mode: 0o644 },
@@ -63,6 +67,10 @@ export async function startMariadb(): Promise<SqlServer> {
       await withConnection('mysql2', url, (db) => db.raw(`create database ${name}`));
       return urlOf(name);
     },
+    administer: (statement: string) =>
+      withConnection('mysql2', `mysql://${ADMINISTRATOR}:${ADMINISTRATOR}@127.0.0.1:${port}/`, async (db) => {
+        await db.raw(statement);
+      }),
     async dump(databaseUrl = url) {
       const client = findBinary('mariadb-dump', 'mysqldump');
       if (!client) throw new Error('mariadb-dump is not installed');

@@ -66,6 +66,10 @@ export async function startPostgres(): Promise<SqlServer> {
       await withConnection('pg', url, (db) => db.raw(`create database ${name}`));
       return urlOf(ACCOUNT, name);
     },
+    administer: (statement: string) =>
+      withConnection('pg', administration, async (db) => {
+        await db.raw(statement);
+      }),
     async dump(databaseUrl = url) {
       const options = { maxBuffer: 1 << 30 };
       const { stdout } = await promisify(execFile)(binary('pg_dump'), ['--inserts', databaseUrl], options);

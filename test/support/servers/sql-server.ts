@@ -6,6 +6,8 @@ export interface SqlServer extends ServerProcess {
   readonly url: string;
   /** Creates an empty database in the same server and returns its URL. */
   createDatabase(): Promise<string>;
+  /** Runs a statement as the server's administrator. */
+  administer(statement: string): Promise<void>;
   /** Everything in one database, schema and rows, as text a leak test can search. */
   dump(databaseUrl?: string): Promise<string>;
 }
