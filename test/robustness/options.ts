@@ -6,7 +6,7 @@ export interface Options {
   minutes: number;
   databases: readonly Database[];
   seed: number;
-  /** Texts that the name of a fault must have, each of them. */
+  /** Texts of which the name of a fault must have one; empty: every fault. */
   faults: readonly string[];
 }
 
