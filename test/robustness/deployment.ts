@@ -1,6 +1,6 @@
 /** Two nodes of two workers each on one database, with everything between them that faults need. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPortFetch, type PortFetch } from '../support/e2e-fetch.ts';
@@ -21,6 +21,7 @@ export const SETUP_OF = {
 
 export const NODES: readonly NodeName[] = ['a', 'b'];
 const WORKERS = '2';
+const START_SECONDS = 60;
 const DEATHS = /"msg":"worker ended; starting another"/g;
 const FATAL = /^.*"level":"fatal".*$|^.*(?:Uncaught|UnhandledPromiseRejection).*$/gm;
 
@@ -97,7 +98,8 @@ export async function deploy(place: Place, ledger: Ledger, { clock }: { clock: b
     clockFile,
     async start(name) {
       const env = { ...common, ...extra[name], PORT: String(ports[name]) };
-      const node = await world.start({ env, logFile: logOf(name), readySeconds: 60 });
+      const stdout = openSync(logOf(name), 'a');
+      const node = await world.start({ env, stdout, readySeconds: START_SECONDS }).finally(() => closeSync(stdout));
       running.set(name, node);
       node.exited.then(({ code, signal }) => {
         if (closing) return;
@@ -132,7 +134,7 @@ export async function deploy(place: Place, ledger: Ledger, { clock }: { clock: b
     },
     pause: (name) => nodeOf(name).pause(),
     resume: (name) => nodeOf(name).resume(),
-    logs: () => NODES.map((name) => (existsSync(logOf(name)) ? readFileSync(logOf(name), 'utf8') : '')).join('\n'),
+    logs: () => [...NODES.map((name) => readFileSync(logOf(name), 'utf8')), world.logs()].join('\n'),
     readLogs() {
       const text = deployment.logs();
       const deaths = [...text.matchAll(DEATHS)].length;
