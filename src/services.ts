@@ -283,6 +283,7 @@ export async function createServices({
       defaultLifetimeSeconds: config.apiKeyLifetimeSeconds,
       maxLiveKeys: config.apiKeyMax,
       leakPolicy: config.leakPolicy,
+      leakTakesDescendants: config.leakTakesDescendants,
       audit,
       announce,
       clock,

@@ -52,6 +52,7 @@ export function addApiKeyCommands(program: Command): void {
     .command('revoke <id>')
     .description('End a key at once, an overlap included. It cannot be undone.')
     .option('--reason <text>', 'for its owner and the audit trail', 'revoked by the operator')
+    .option('--descendants', 'end the keys that it made too, at any distance')
     .action(answering(revoke));
   apiKey
     .command('resume <id>')
@@ -138,12 +139,19 @@ const rotate = ({ overlap }: { overlap: string }, id: string) =>
     };
   });
 
-const revoke = ({ reason }: { reason: string }, id: string) =>
+const revoke = ({ reason, descendants = false }: { reason: string; descendants?: boolean }, id: string) =>
   withServices(async (services) => {
-    const key = await services.manageApiKeys.revoke(id, reason, await operatorOf(services, id));
+    const actor = await operatorOf(services, id);
+    const { key, descendants: ended } = descendants
+      ? await services.manageApiKeys.revokeFamily(id, reason, actor)
+      : { key: await services.manageApiKeys.revoke(id, reason, actor), descendants: [] };
+    const ids = ended.map((made) => made.id);
     return {
-      json: apiKeyRecord(key, services.clock.nowMs()),
-      text: `API key ${id} (${key.name}) is revoked. Every server refuses it within seconds.`,
+      json: { ...apiKeyRecord(key, services.clock.nowMs()), ...(descendants ? { revokedDescendants: ids } : {}) },
+      text: [
+        `API key ${id} (${key.name}) is revoked. Every server refuses it within seconds.`,
+        ...(descendants ? [`Keys that it made and that ended with it: ${ids.join(', ') || 'none'}.`] : []),
+      ].join('\n'),
     };
   });
 

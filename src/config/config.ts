@@ -110,6 +110,9 @@ export const SETTINGS = {
     .enum(['revoke', 'suspend'])
     .default('revoke')
     .describe('What happens to an API key that is reported as leaked; a suspended one can be resumed by its owner.'),
+  GATEHOUSE_LEAK_DESCENDANTS: flag
+    .default(true)
+    .describe('Whether a reported leak ends the keys that the leaked one made as well, at any distance.'),
   GATEHOUSE_PROVIDER_KEY_CHECK: flag
     .default(false)
     .describe('Ask the provider whether a key is good when it is stored. Sends the key to the provider.'),
@@ -252,6 +255,7 @@ export interface Config {
   /** Null: API keys live until they are revoked. */
   apiKeyLifetimeSeconds: number | null;
   leakPolicy: 'revoke' | 'suspend';
+  leakTakesDescendants: boolean;
   checkProviderKeys: boolean;
   providerKeyUsesPerMinute: number;
   authorizationsPerMinute: number;
@@ -342,6 +346,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     apiKeyMax: settings.GATEHOUSE_API_KEY_MAX,
     apiKeyLifetimeSeconds: settings.GATEHOUSE_API_KEY_LIFETIME,
     leakPolicy: settings.GATEHOUSE_LEAK_POLICY,
+    leakTakesDescendants: settings.GATEHOUSE_LEAK_DESCENDANTS,
     checkProviderKeys: settings.GATEHOUSE_PROVIDER_KEY_CHECK,
     authorizationsPerMinute: settings.GATEHOUSE_AUTHORIZATIONS,
     providerKeyUsesPerMinute: settings.GATEHOUSE_PROVIDER_KEY_USES,

@@ -6,11 +6,12 @@ import type { ScopeDefinition } from '../scopes/scope.ts';
 import { type ApiKey, stateOf } from './api-key.ts';
 import { createAuthorityOf, requireNoScopesBeyond, widens } from './authority.ts';
 import { conflict, createChangeKey, findFor, recordKey } from './change-key.ts';
+import { createEndDescendants } from './descendants.ts';
 import { createImportKeys } from './import-keys.ts';
 import { createIssueKey } from './issue-key.ts';
 import { keyProblems, oneLine, requireValid } from './key-rules.ts';
 import { createKeyScopes } from './key-scopes.ts';
-import type { ManageApiKeys } from './manage-api-keys.ts';
+import type { KeyActor, ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
 import { createReportLeak } from './report-leak.ts';
 import { createRotateKey } from './rotate-key.ts';
@@ -37,11 +38,12 @@ export function createManageApiKeys({
   const authorityOf = createAuthorityOf({ apiKeys, keyScopes, clock });
   const parts: ManageParts = { ...given, begin, keyScopes, authorityOf };
   const change = createChangeKey(parts);
+  const endDescendants = createEndDescendants({ apiKeys, change });
 
   return {
     issue: createIssueKey(parts),
     rotate: createRotateKey(parts, change),
-    reportLeak: createReportLeak(parts, change),
+    reportLeak: createReportLeak(parts, change, endDescendants),
     importMany: createImportKeys(parts),
 
     async get(id, actor) {
@@ -89,13 +91,17 @@ export function createManageApiKeys({
       return key;
     },
 
-    async revoke(id, reason, actor) {
+    revoke,
+
+    async revokeFamily(id, reason, actor) {
+      const key = await revoke(id, reason, actor);
       const revokeReason = oneLine(reason, 200) || null;
-      const { key, changed } = await change(id, actor, ({ key: before }) =>
-        before.revokedAt === null ? { ...before, revokedAt: clock.nowMs(), revokeReason, previous: null } : null,
-      );
-      if (changed) await recordKey(parts, 'api_key.revoked', key, actor, { reason: revokeReason ?? '' });
-      return key;
+      const descendants = await endDescendants(key, (before) => revoked(before, revokeReason));
+      for (const made of descendants) {
+        const details = { reason: revokeReason ?? '', descendsFrom: id };
+        await recordKey(parts, 'api_key.revoked', made, actor, details);
+      }
+      return { key, descendants };
     },
 
     async resume(id, actor) {
@@ -110,4 +116,15 @@ export function createManageApiKeys({
       return key;
     },
   };
+
+  async function revoke(id: string, reason: string, actor: KeyActor): Promise<ApiKey> {
+    const revokeReason = oneLine(reason, 200) || null;
+    const { key, changed } = await change(id, actor, ({ key: before }) => revoked(before, revokeReason));
+    if (changed) await recordKey(parts, 'api_key.revoked', key, actor, { reason: revokeReason ?? '' });
+    return key;
+  }
+
+  function revoked(before: ApiKey, revokeReason: string | null): ApiKey | null {
+    return before.revokedAt === null ? { ...before, revokedAt: clock.nowMs(), revokeReason, previous: null } : null;
+  }
 }

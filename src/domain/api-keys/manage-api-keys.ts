@@ -82,6 +82,11 @@ export interface ManageApiKeys {
   /** Returns after the commit; every process refuses the key within the bound. Revoking again changes nothing. */
   revoke(id: string, reason: string, actor: KeyActor): Promise<ApiKey>;
   /**
+   * The same, and what the key made ends too, and what that made, also when the key itself has ended before. `descendants` are those
+   * that ended now.
+   */
+  revokeFamily(id: string, reason: string, actor: KeyActor): Promise<{ key: ApiKey; descendants: readonly ApiKey[] }>;
+  /**
    * The id stays; the secret before works for `overlapSeconds` (0 to 7 days) more. While an overlap runs only 0 is taken, which ends
    * both secrets: nobody is cut off who was promised time. Throws conflict.
    */

@@ -25,6 +25,8 @@ export interface ManageParts {
   /** Of one account: every key has limits, counts and memory of its own. A few more may pass at the same moment. */
   maxLiveKeys: number;
   leakPolicy: 'revoke' | 'suspend';
+  /** Whether a leak report ends what the key made, too. */
+  leakTakesDescendants: boolean;
   audit: RecordAudit;
   announce: Announce;
   clock: Clock;

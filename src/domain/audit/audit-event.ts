@@ -35,6 +35,7 @@ export const AUDIT_TYPES = [
   'api_key.updated',
   'api_key.rotated',
   'api_key.revoked',
+  'api_key.suspended',
   'api_key.resumed',
   'api_key.imported',
   'api_key.expiring',

@@ -34,6 +34,7 @@ export function apiKeyAnswer(key: ApiKey, nowMs: number): Output<'getApiKey'> {
     namespace: key.namespace,
     limit: key.limit && { quota: key.limit.quota, window_seconds: key.limit.windowSeconds },
     state: stateOf(key, nowMs),
+    created_by: key.createdBy,
     created_at: time(key.createdAt),
     expires_at: timeOrNull(key.expiresAt),
     revoked_at: timeOrNull(key.revokedAt),

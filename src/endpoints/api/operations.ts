@@ -91,6 +91,7 @@ const ApiKey = z
     namespace: z.string().describe('Where the resource server keeps the data of this key.'),
     limit: limit.nullable(),
     state: z.enum(['active', 'expired', 'revoked', 'suspended']),
+    created_by: z.string().describe('What made it: the id of a key of yours, your account in person, or `operator`.'),
     created_at: time,
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
@@ -347,17 +348,23 @@ export const OPERATIONS = {
   },
   revokeApiKey: {
     summary: 'Revoke an API key',
+    description: 'With `descendants=true` what it made ends too, and what that made, also when the key ended before.',
     tag: 'API keys',
     access: 'manage',
     unlimited: true,
-    input: nameless,
-    output: ApiKey,
+    input: z.strictObject({
+      id,
+      descendants: z.enum(['true', 'false']).optional().describe('Whether the keys that it made end with it.'),
+    }),
+    output: ApiKey.extend({
+      revoked_descendants: z.array(id).optional().describe('Those that ended with it, when that was asked for.'),
+    }).meta({ id: 'RevokedApiKey' }),
     status: 200,
   },
   reportLeak: {
     summary: 'Report a leaked API key',
     description:
-      'Whoever finds a key sends all of it; that proves the find. It is revoked or suspended, and the audit trail has who told. `unknown`: no live key.',
+      'Whoever finds a key sends all of it; that proves the find. It is revoked or suspended, with the keys that it made, and the audit trail has who told. `unknown`: no live key.',
     tag: 'API keys',
     access: 'anyone',
     limit: { quota: 30, windowSeconds: 60 },

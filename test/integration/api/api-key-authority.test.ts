@@ -67,6 +67,37 @@ describe('a bounded key', () => {
     expect(await outcome(patch(ada.token, { allowed_addresses: [], limit: null }))).to.equal('200');
   });
 
+  it('is named by the keys that it made, and takes them along when its owner wants that', async () => {
+    const root = await newKey(harness, ada, BOUND);
+    const child = await newKey(harness, root.key, { scopes: ['manage', 'read'] });
+    const grandchild = await newKey(harness, child.key, { scopes: ['read'] });
+    const createdBy = async (id: string): Promise<string> =>
+      (await good(call(harness, `GET /v1/api-keys/${id}`, { as: ada.token }))).created_by;
+    expect(await createdBy(root.id)).to.equal(ada.id);
+    expect(await createdBy(child.id)).to.equal(root.id);
+    expect(await createdBy(grandchild.id)).to.equal(child.id);
+
+    const plain = await good(call(harness, `DELETE /v1/api-keys/${root.id}`, { as: ada.token }));
+    expect(plain).to.not.have.property('revoked_descendants');
+    expect(await isAccepted(harness, grandchild.key)).to.equal(true);
+    const all = await good(call(harness, `DELETE /v1/api-keys/${root.id}?descendants=true`, { as: ada.token }));
+    expect(all.revoked_descendants).to.have.members([child.id, grandchild.id]);
+    expect(all).to.include({ id: root.id, state: 'revoked' });
+    for (const { key } of [root, child, grandchild]) expect(await isAccepted(harness, key)).to.equal(false);
+    const odd = call(harness, `DELETE /v1/api-keys/${root.id}?descendants=yes`, { as: ada.token });
+    expect(await outcome(odd)).to.equal('400 invalid_request');
+  });
+
+  it('that is reported as leaked ends with all that it made', async () => {
+    const root = await newKey(harness, ada, BOUND);
+    const child = await newKey(harness, root.key, { scopes: ['manage'] });
+    expect(await isAccepted(harness, child.key)).to.equal(true);
+    await good(call(harness, 'POST /v1/leaks', { body: { key: root.key } }));
+    expect(await isAccepted(harness, child.key)).to.equal(false);
+    const shown = await good(call(harness, `GET /v1/api-keys/${child.id}`, { as: ada.token }));
+    expect(shown.state).to.equal('revoked');
+  });
+
   it('makes no key that may do more at once at the same rate', async () => {
     const maker = await newKey(harness, ada, { scopes: ['manage'], limit: { quota: 10, window_seconds: 1 } });
     const body = { name: 'Burst', scopes: ['manage'], limit: { quota: 864_000, window_seconds: 86_400 } };

@@ -29,9 +29,22 @@ describe('reporting a leaked key', () => {
     expect(await isAccepted(harness, key)).to.equal(false);
     const [event] = await auditOf(harness, 'api_key.leak_reported', ada.id);
     expect(event?.details).to.include({ keyId: id, outcome: 'revoked', source: 'scanner of somebody' });
-    expect(event?.details.url).to.equal('https://paste.example/?q=***');
+    expect(event?.details.url).to.equal('https://paste.example/');
     const shown = await good(call(harness, `GET /v1/api-keys/${id}`, { as: ada.token }));
     expect(shown.state).to.equal('revoked');
+  });
+
+  it('keeps none of the other credentials that stood where the key was found', async () => {
+    const { key } = await newKey(harness, ada);
+    const other = await newKey(harness, ada);
+    const url = `https://me:${key}@paste.example/${other.key}/x?access_token=${ada.token}&rt=${ada.refreshToken}&pw=hunter2hunter2`;
+    const source = `a scanner that saw ${ada.refreshToken} at ${url}`.slice(0, 120);
+    await report(harness, key, { url, source });
+    const [event] = await auditOf(harness, 'api_key.leak_reported', ada.id);
+    expect(event?.details.url).to.equal('https://paste.example/***/x');
+    expect(event?.details.source).to.equal('a scanner that saw *** at https://me:***');
+    const kept = JSON.stringify(await harness.services.stores.audit.list({ limit: 1000 }));
+    for (const secret of [key, other.key, ada.token, ada.refreshToken, 'hunter2']) expect(kept).to.not.contain(secret);
   });
 
   it('needs all of the key: its id, a part or one with another secret does nothing', async () => {

@@ -87,7 +87,12 @@ export function createApiKeyHandlers({
       return { ...answer(key), key: secret };
     },
     resumeApiKey: async ({ id }, call) => answer(await manageApiKeys.resume(id, actorOf(call))),
-    revokeApiKey: async ({ id }, call) => answer(await manageApiKeys.revoke(id, 'revoked by its owner', actorOf(call))),
+    async revokeApiKey({ id, descendants }, call) {
+      const reason = 'revoked by its owner';
+      if (descendants !== 'true') return answer(await manageApiKeys.revoke(id, reason, actorOf(call)));
+      const { key, descendants: ended } = await manageApiKeys.revokeFamily(id, reason, actorOf(call));
+      return { ...answer(key), revoked_descendants: ended.map((made) => made.id) };
+    },
     async reportLeak({ key, source = null, url = null }, { facts: { ip, requestId } }) {
       return { outcome: await manageApiKeys.reportLeak(key, { source, url, ip, requestId }) };
     },

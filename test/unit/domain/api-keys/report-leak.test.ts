@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
+import type { ApiKey } from '../../../../src/domain/api-keys/api-key.ts';
 import { parallel } from '../../../conformance/parallel.ts';
 import { createWorld, refusalOf, type World } from './world.ts';
 
@@ -46,17 +47,15 @@ describe('reporting a leaked API key', () => {
   it('records who told it and where it was seen, in one line each and without any key', async () => {
     const { key, secret } = await world.issue();
     const other = world.format.mint('test').text;
-    const url = `https://paste.test/?a=${secret}&b=${other}#\n${'x'.repeat(5000)}`;
-    await report(secret, { source: `scan\u0000ner${'y'.repeat(100)}`, url });
+    const url = `https://me:${other}@paste.test/${other}/a?a=${secret}&b=${other}#\n${'x'.repeat(5000)}`;
+    await report(secret, { source: `scan\u0000ner${' of things'.repeat(20)}`, url });
     const [event] = await world.events('api_key.leak_reported', key.id);
     const { source, url: seen } = event as unknown as Record<string, string>;
     expect(event).to.include({ outcome: 'revoked', by: 'leak-report', accountId: world.ada.id });
     expect(source)
       .to.match(/^scan ner/)
       .and.to.have.length(64);
-    expect(seen)
-      .to.match(/^https:\/\/paste\.test\/\?a=\*\*\*&b=\*\*\*# x/)
-      .and.to.have.length(500);
+    expect(seen).to.equal('https://paste.test/***/a');
     expect(await world.events('api_key.revoked', key.id)).to.have.length(1);
   });
 
@@ -92,6 +91,81 @@ describe('reporting a leaked API key', () => {
     const { secret } = await world.manage.rotate(id, 0, world.asAda);
     expect(await report(text)).to.equal('unknown');
     expect(await world.works(secret)).to.equal(true);
+  });
+
+  describe('of a key that made others', () => {
+    const by = (key: ApiKey) => world.actor(world.ada, { id: key.id, keyId: key.id });
+    /** A key, what it made, and what that made. */
+    async function family(at: World) {
+      const root = await at.issue();
+      const child = await at.issue({}, by(root.key));
+      const grandchild = await at.issue({}, by(child.key));
+      return { root, child, grandchild, unrelated: await at.issue() };
+    }
+    const alive = async (at: World, made: Awaited<ReturnType<typeof family>>) => {
+      const works = Object.entries(made).map(async ([name, { secret }]) => ((await at.works(secret)) ? name : null));
+      return (await Promise.all(works)).filter((name) => name !== null);
+    };
+
+    it('ends those too, at any distance, even when one between has ended before, and says so of each', async () => {
+      const made = await family(world);
+      await world.manage.revoke(made.child.key.id, 'lost', world.asAda);
+      expect(await report(made.root.secret)).to.equal('revoked');
+      expect(await alive(world, made)).to.deep.equal(['unrelated']);
+      const [event] = await world.events('api_key.revoked', made.grandchild.key.id);
+      expect(event).to.include({ reason: 'leaked', by: 'leak-report', descendsFrom: made.root.key.id });
+      expect(await world.manage.get(made.child.key.id, world.asAda)).to.include({ revokeReason: 'lost' });
+    });
+
+    it('goes on where an earlier report broke off', async () => {
+      const made = await family(world);
+      const { listMadeByOthers } = world.stores.apiKeys;
+      world.stores.apiKeys.listMadeByOthers = () => Promise.reject(new Error('the store is away'));
+      await report(made.root.secret).then(
+        () => expect.fail('it was answered as done'),
+        () => undefined,
+      );
+      world.stores.apiKeys.listMadeByOthers = listMadeByOthers;
+      expect(await alive(world, made)).to.deep.equal(['child', 'grandchild', 'unrelated']);
+      expect(await report(made.root.secret)).to.equal('unknown');
+      expect(await alive(world, made)).to.deep.equal(['unrelated']);
+    });
+
+    it('suspends them where leaked keys are suspended', async () => {
+      const mild = await createWorld({ leakPolicy: 'suspend' });
+      const made = await family(mild);
+      expect(await mild.manage.reportLeak(made.root.secret, REPORT)).to.equal('suspended');
+      expect(await alive(mild, made)).to.deep.equal(['unrelated']);
+      expect(await mild.events('api_key.suspended')).to.have.length(2);
+      await mild.manage.resume(made.root.key.id, mild.asAda);
+      expect(await alive(mild, made), 'each is resumed by itself').to.deep.equal(['root', 'unrelated']);
+      await mild.close();
+    });
+
+    it('leaves them where the operator wants that', async () => {
+      const lenient = await createWorld({ leakTakesDescendants: false });
+      const made = await family(lenient);
+      expect(await lenient.manage.reportLeak(made.root.secret, REPORT)).to.equal('revoked');
+      expect(await alive(lenient, made)).to.deep.equal(['child', 'grandchild', 'unrelated']);
+      await lenient.close();
+    });
+
+    it('is what its owner may ask for, also when the key has ended before', async () => {
+      const made = await family(world);
+      await world.manage.revoke(made.root.key.id, 'lost', world.asAda);
+      expect(await alive(world, made)).to.deep.equal(['child', 'grandchild', 'unrelated']);
+      const { descendants } = await world.manage.revokeFamily(made.root.key.id, 'stolen', world.asAda);
+      expect(descendants.map(({ id }) => id)).to.have.members([made.child.key.id, made.grandchild.key.id]);
+      expect(await alive(world, made)).to.deep.equal(['unrelated']);
+    });
+
+    it('leaves none of 50 alive that are made at the same moment', async () => {
+      const { key, secret } = await world.issue();
+      const made = await parallel(51, (index) =>
+        index === 20 ? report(secret).then(() => null) : world.issue({}, by(key)).catch(() => null),
+      );
+      for (const child of made) if (child) expect(await world.works(child.secret)).to.equal(false);
+    });
   });
 
   describe('where leaked keys are suspended', () => {

@@ -26,7 +26,12 @@ export const SCOPES = [
 ];
 
 export async function createWorld(
-  settings: { leakPolicy?: 'revoke' | 'suspend'; lifetimeSeconds?: number | null; importKey?: Buffer | null } = {},
+  settings: {
+    leakPolicy?: 'revoke' | 'suspend';
+    leakTakesDescendants?: boolean;
+    lifetimeSeconds?: number | null;
+    importKey?: Buffer | null;
+  } = {},
 ) {
   const clock = { ...systemClock, atMs: 1_800_000_000_000, nowMs: () => clock.atMs };
   const stores = await openStorage({
@@ -50,7 +55,12 @@ export async function createWorld(
     tagKey: digester,
   });
   const digests = createKeyDigests({ peppers });
-  const { importKey = IMPORT_KEY, lifetimeSeconds = 365 * 86_400, leakPolicy = 'revoke' } = settings;
+  const {
+    importKey = IMPORT_KEY,
+    lifetimeSeconds = 365 * 86_400,
+    leakPolicy = 'revoke',
+    leakTakesDescendants = true,
+  } = settings;
   const imported = createImportedDigests({ digester, hmacKey: importKey });
   const manage = createManageApiKeys({
     apiKeys: stores.apiKeys,
@@ -64,6 +74,7 @@ export async function createWorld(
     defaultScopes: ['read', 'write'],
     defaultLifetimeSeconds: lifetimeSeconds,
     leakPolicy,
+    leakTakesDescendants,
     maxLiveKeys: 1000,
     audit: createAudit({ store: stores.audit, clock }),
     announce: async (...tags) => void announced.push(...tags),
