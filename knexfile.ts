@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { dialectOf, sqliteFilename } from './src/storage/sql/dialect.ts';
+import { readDatabaseAddress } from './src/config/database-address.ts';
 import { knexConfig, SQL_TIMEOUTS } from './src/storage/sql/knex-config.ts';
 import { createSqliteFile } from './src/storage/sql/sqlite-file.ts';
 
@@ -8,7 +8,8 @@ const databaseUrl = (): string => process.env.DATABASE_URL ?? 'sqlite:data/gateh
 
 export default async function config(): Promise<Knex.Config> {
   const url = databaseUrl();
-  if (dialectOf(url) === 'sqlite') createSqliteFile(sqliteFilename(url));
+  const address = readDatabaseAddress(url);
+  if (address.dialect === 'sqlite') createSqliteFile(address.file);
   return {
     // A schema change takes the time it takes.
     ...knexConfig({ databaseUrl: url, poolSize: 2, timeouts: { ...SQL_TIMEOUTS, statementMs: 0, lockMs: 0 } }),

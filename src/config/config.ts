@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { readDatabaseAddress } from './database-address.ts';
 import type { Env } from './env.ts';
 import { duration, durationOrNever, flag, list, path, port } from './fields.ts';
 import { unknownNames } from './names.ts';
 import { ConfigError } from './problems.ts';
 import { proxyProblems } from './proxies.ts';
+import { readRedisAddress } from './redis-address.ts';
 import { inWords } from './wording.ts';
 
 /**
@@ -367,13 +369,7 @@ function crossChecks(
   if (issuer !== normalized) problems.push(`ISSUER: write it as ${normalized}`);
   if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined))
     problems.push('TLS_CERT and TLS_KEY: set both or neither');
-  if (!/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)/.test(settings.DATABASE_URL)) {
-    problems.push('DATABASE_URL: starts with sqlite:, postgres:// or mysql://');
-  }
-  // SQLite takes no name for a database that is gone when it is closed.
-  if (/^sqlite:(\/\/)?$/.test(settings.DATABASE_URL)) problems.push('DATABASE_URL: name the file after sqlite:');
-  if (settings.REDIS_URL && !/^rediss?:\/\//.test(settings.REDIS_URL))
-    problems.push('REDIS_URL: starts with redis:// or rediss://');
+  problems.push(...storeProblems(settings));
   problems.push(...proxyProblems(settings.GATEHOUSE_TRUSTED_PROXIES));
   for (const origin of settings.GATEHOUSE_API_ORIGINS) {
     if (URL.parse(origin)?.origin !== origin) problems.push(`GATEHOUSE_API_ORIGINS: ${origin} is not an origin`);
@@ -402,6 +398,23 @@ function crossChecks(
   if (settings.GATEHOUSE_DEMO)
     problems.push('GATEHOUSE_DEMO: demonstration data has published passwords and is refused in production');
   return problems;
+}
+
+/** What is wrong with the addresses of the stores, which nobody but us reads. */
+function storeProblems({ DATABASE_URL: database, REDIS_URL: redis }: Parsed): string[] {
+  const problemsIn = (read: () => unknown): readonly string[] => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems;
+      throw error;
+    }
+  };
+  return [
+    ...problemsIn(() => readDatabaseAddress(database)),
+    ...(redis === undefined ? [] : problemsIn(() => readRedisAddress(redis))),
+  ];
 }
 
 function deepFreeze<T extends object>(value: T): T {

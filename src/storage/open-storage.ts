@@ -7,12 +7,9 @@ import { openSql } from './sql/open-sql.ts';
 import type { Stores } from './stores.ts';
 
 export interface StorageInput {
-  /**
-   * `sqlite:<file>`, `sqlite::memory:`, `postgres://…`, `mysql://…` or `mariadb://…`. With `?prepared=false` PostgreSQL
-   * gets no prepared statements, for a pooler that passes each transaction to another connection.
-   */
+  /** See src/config/database-address.ts. */
   databaseUrl: string;
-  /** `redis://…` or `rediss://…`; without it SQL holds everything. */
+  /** See src/config/redis-address.ts. Without it SQL holds everything. */
   redisUrl?: string;
   log: Log;
   clock: Clock;

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
+import { readDatabaseAddress } from '../../config/database-address.ts';
 import { withoutPassword } from '../../config/printable.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { openDatabase } from '../../storage/sql/database.ts';
-import { type Dialect, dialectOf, sqliteFilename } from '../../storage/sql/dialect.ts';
+import type { Dialect } from '../../storage/sql/dialect.ts';
 import { knexConfig } from '../../storage/sql/knex-config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import { type Finding, fail, ok, reasonOf, skew, warn } from './finding.ts';
@@ -16,10 +17,10 @@ const QUESTION: Record<Dialect, string> = {
 };
 
 export async function examineDatabase(config: Config, clock: Clock): Promise<Finding[]> {
-  const dialect = dialectOf(config.databaseUrl);
-  const file = sqliteFilename(config.databaseUrl);
-  if (dialect === 'sqlite' && !file.startsWith(':memory:') && !existsSync(file)) {
-    return [fail('database', `${file} does not exist`, 'Start the server or run: gatehouse migrate up')];
+  const address = readDatabaseAddress(config.databaseUrl);
+  const { dialect } = address;
+  if (address.dialect === 'sqlite' && !address.file.startsWith(':memory:') && !existsSync(address.file)) {
+    return [fail('database', `${address.file} does not exist`, 'Start the server or run: gatehouse migrate up')];
   }
   const database = openDatabase({ dialect, config: knexConfig({ databaseUrl: config.databaseUrl, poolSize: 1 }) });
   try {

@@ -1,6 +1,9 @@
-import { Redis } from 'ioredis';
+import { isIP } from 'node:net';
+import { Redis, type RedisOptions } from 'ioredis';
+import { readRedisAddress } from '../../config/redis-address.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { Log } from '../../kit/log.ts';
+import { tlsOptions } from '../tls-options.ts';
 import { SCRIPTS, type ScriptCommands } from './scripts.ts';
 
 export type RedisClient = Redis & ScriptCommands;
@@ -27,7 +30,8 @@ const LONGEST_RETRY_MS = 2000;
 
 /** Waits for the first connection, and opens all the same when there is none: it comes by itself later. */
 export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionInput): Promise<RedisConnection> {
-  const redis = new Redis(redisUrl, {
+  const redis = new Redis({
+    ...driverOptions(redisUrl),
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
     commandTimeout: commandMs,
@@ -79,6 +83,20 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
     async close() {
       await redis.quit().catch(() => redis.disconnect());
     },
+  };
+}
+
+/** The address in the driver's own words: it never sees the text, of which it would take every word for an option. */
+function driverOptions(redisUrl: string): RedisOptions {
+  const { host, port, user, password, database, family, tls } = readRedisAddress(redisUrl);
+  return {
+    ...(host.startsWith('/') ? { path: host } : { host, port, family }),
+    ...(user === null ? {} : { username: user }),
+    ...(password === null ? {} : { password }),
+    db: database,
+    ...(tls === null
+      ? {}
+      : { tls: { ...tlsOptions(tls, host, 'REDIS_URL'), ...(isIP(host) === 0 ? { servername: host } : {}) } }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Knex } from 'knex';
-import { type Dialect, dialectOf, sqliteFilename } from './dialect.ts';
+import { readDatabaseAddress, type ServerAddress, type SqliteAddress } from '../../config/database-address.ts';
+import { mariadbConnection, postgresConnection } from './driver-options.ts';
 import { migrationSource } from './migrations/index.ts';
 import { type GuardedConnection, guardQueries } from './query-guard.ts';
 import { keepStatements, type SqliteConnection } from './sqlite-statements.ts';
@@ -30,8 +31,9 @@ interface ConfigInput {
 
 /** The knex configuration for a database URL. Opens nothing; knex loads only the driver that it names. */
 export function knexConfig({ databaseUrl, poolSize = 10, timeouts = SQL_TIMEOUTS, log }: ConfigInput): Knex.Config {
+  const address = readDatabaseAddress(databaseUrl);
   return {
-    ...CONFIGS[dialectOf(databaseUrl)](databaseUrl, poolSize, timeouts),
+    ...(address.dialect === 'sqlite' ? sqlite(address) : SERVERS[address.dialect](address, poolSize, timeouts)),
     acquireConnectionTimeout: timeouts.acquireMs,
     // Otherwise knex writes the bound values, which may be secret, into the messages of errors.
     compileSqlOnError: false,
@@ -40,20 +42,22 @@ export function knexConfig({ databaseUrl, poolSize = 10, timeouts = SQL_TIMEOUTS
   };
 }
 
-const CONFIGS: Record<Dialect, (url: string, poolSize: number, timeouts: SqlTimeouts) => Knex.Config> = {
-  sqlite: (url) => ({
-    client: 'sqlite3',
-    connection: { filename: sqliteFilename(url) },
-    useNullAsDefault: true,
-    // One connection: SQLite has one writer, and a database in memory lives as long as its connection.
-    pool: { min: 1, max: 1, afterCreate: setUpSqlite },
-  }),
+const sqlite = ({ file }: SqliteAddress): Knex.Config => ({
+  client: 'sqlite3',
+  connection: { filename: file },
+  useNullAsDefault: true,
+  // One connection: SQLite has one writer, and a database in memory lives as long as its connection.
+  pool: { min: 1, max: 1, afterCreate: setUpSqlite },
+});
 
-  postgres: (url, poolSize, timeouts) => ({
+const SERVERS: Record<
+  ServerAddress['dialect'],
+  (address: ServerAddress, poolSize: number, timeouts: SqlTimeouts) => Knex.Config
+> = {
+  postgres: (address, poolSize, timeouts) => ({
     client: 'pg',
     connection: {
-      connectionString: url,
-      application_name: 'gatehouse',
+      ...postgresConnection(address),
       connectionTimeoutMillis: timeouts.connectMs,
       keepAlive: true,
       statement_timeout: timeouts.statementMs,
@@ -72,10 +76,10 @@ const CONFIGS: Record<Dialect, (url: string, poolSize: number, timeouts: SqlTime
     },
   }),
 
-  mariadb: (url, poolSize, timeouts) => ({
+  mariadb: (address, poolSize, timeouts) => ({
     client: 'mysql2',
     connection: {
-      uri: url,
+      ...mariadbConnection(address),
       charset: 'utf8mb4',
       timezone: 'Z',
       connectTimeout: timeouts.connectMs,

@@ -1,4 +1,5 @@
 import createKnex from 'knex';
+import { readDatabaseAddress } from '../../config/database-address.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Stores } from '../stores.ts';
 import { createAccountStore } from './account-store.ts';
@@ -8,7 +9,6 @@ import { createClientStore } from './client-store.ts';
 import { createConsentStore } from './consent-store.ts';
 import { createDataKeyStore } from './data-key-store.ts';
 import { openDatabase } from './database.ts';
-import { dialectOf, sqliteFilename } from './dialect.ts';
 import { createIdempotentRequestStore } from './idempotent-request-store.ts';
 import { knexConfig, SQL_TIMEOUTS, type SqlTimeouts } from './knex-config.ts';
 import { createLeaseStore } from './lease-store.ts';
@@ -36,8 +36,9 @@ export type SqlStores = Omit<Stores, 'messages' | 'counters' | typeof Symbol.asy
 };
 
 export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput): SqlStores {
-  const dialect = dialectOf(databaseUrl);
-  if (dialect === 'sqlite') createSqliteFile(sqliteFilename(databaseUrl));
+  const address = readDatabaseAddress(databaseUrl);
+  const { dialect } = address;
+  if (address.dialect === 'sqlite') createSqliteFile(address.file);
 
   const settings = {
     databaseUrl,
@@ -55,7 +56,7 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
     dialect,
     config: knexConfig({ ...settings, timeouts: limits }),
     // A connection pooler between us and PostgreSQL may not know them.
-    prepared: !/[?&]prepared=false\b/.test(databaseUrl),
+    prepared: address.dialect === 'sqlite' || address.postgres.prepared,
   });
 
   return {
