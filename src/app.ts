@@ -131,6 +131,7 @@ export function createApp(services: Services, { version }: { version: string }):
       sessionAbsoluteSeconds: lifetimes.sessionAbsolute,
       audit,
     }),
+    audit,
     accounts,
     consents,
     findClient,
@@ -262,13 +263,9 @@ export function createApp(services: Services, { version }: { version: string }):
     basePath,
   });
   const consentPage = createConsentPage({
-    provider: engine.provider,
     interactions,
     accounts,
-    consents,
     findResource,
-    audit,
-    clock,
     renderer,
     basePath,
     lifetimeText: (offline) =>

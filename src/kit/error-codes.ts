@@ -107,6 +107,12 @@ export const ERROR_CODES = {
     oauth: 'invalid_request',
     next: 'Go back to the application you came from and sign in again.',
   },
+  already_answered: {
+    status: 409,
+    title: 'This page was already answered',
+    oauth: 'invalid_request',
+    next: 'Only the first answer counts; this one changed nothing. Go back to the application you came from, and start again there if it does not go on.',
+  },
   unauthenticated: {
     status: 401,
     title: 'A credential is missing or not valid',

@@ -45,6 +45,7 @@ export function createRoutedTokenStore({
   return {
     insert: (record) => storeOf(record.kind).insert(record),
     save: (record) => storeOf(record.kind).save(record),
+    update: (record, use) => storeOf(record.kind).update(record, use),
     find: (kind, id) => storeOf(kind).find(kind, id),
 
     async findMany(keys) {
@@ -65,6 +66,9 @@ export function createRoutedTokenStore({
     async removeByGrant(grantId, grantKey) {
       await sql.removeByGrant(grantId, grantKey);
       await redis.removeByGrant(grantId);
+    },
+    async removeBySession(uid, clientId) {
+      return removeGrants(await sql.removeBySession(uid, clientId), []);
     },
     async removeByAccount(accountId) {
       return removeGrants(await sql.removeByAccount(accountId), await redis.removeByAccount(accountId));

@@ -135,6 +135,53 @@ export function durableTokenStoreSuite(open: () => Promise<DurableTokenStore>): 
       expect(await tokens.findMany([grant, ...later])).to.deep.equal([]);
     });
 
+    it('removeBySession removes the codes and grants that end with it and what hangs on them, and no session', async () => {
+      const [uid, clientId] = [newId('uid'), newId('client')];
+      const [first, second, offline] = [newId('grant'), newId('grant'), newId('grant')];
+      const ofClient = [
+        tokenRecord('Grant', { uid, clientId, grantId: first }),
+        ...successors(first),
+        tokenRecord('AuthorizationCode', { uid, clientId, grantId: newId('grant') }),
+      ];
+      const ofOther = [
+        tokenRecord('Grant', { uid, clientId: newId('client'), grantId: second }),
+        ...successors(second),
+      ];
+      const others = [
+        tokenRecord('Session', { uid }),
+        tokenRecord('Grant', { clientId, grantId: offline }),
+        ...successors(offline),
+        tokenRecord('Grant', { uid: newId('uid'), clientId, grantId: newId('grant') }),
+      ];
+      await tokens.commit({ inserts: [...ofClient, ...ofOther, ...others] });
+      expect(await tokens.removeBySession(uid, clientId)).to.include(first);
+      expect(idsOf(await tokens.findMany([...ofClient, ...ofOther]))).to.deep.equal(idsOf(ofOther));
+      expect(await tokens.removeBySession(uid)).to.deep.equal([second]);
+      expect(await tokens.findMany(ofOther)).to.deep.equal([]);
+      expect(idsOf(await tokens.findMany(others))).to.deep.equal(idsOf(others));
+      expect(await tokens.removeBySession(newId('uid'))).to.deep.equal([]);
+    });
+
+    for (const [removeBy, owner] of [
+      ['removeBySession', 'uid'],
+      ['removeByAccount', 'accountId'],
+      ['removeByClient', 'clientId'],
+    ] as const) {
+      it(`${removeBy} and the redemption of a code that races with it leave no grant behind`, async () => {
+        for (let round = 0; round < 20; round += 1) {
+          const [value, grantId] = [newId('owner'), newId('grant')];
+          const code = tokenRecord('AuthorizationCode', { grantId, [owner]: value });
+          await tokens.insert(code);
+          const inserts = [tokenRecord('Grant', { grantId, [owner]: value }), ...successors(grantId)];
+          await Promise.all([
+            tokens.commit({ consume: { kind: code.kind, id: code.id, atMs: 1 }, inserts }),
+            tokens[removeBy](value),
+          ]);
+          expect(await tokens.find('Grant', inserts[0]?.id ?? '')).to.equal(null);
+        }
+      });
+    }
+
     for (const [owner, removeBy] of [
       ['accountId', 'removeByAccount'],
       ['clientId', 'removeByClient'],

@@ -160,6 +160,55 @@ export function tokenStoreSuite(open: () => Promise<TokenStore>, kind: TokenKind
       });
     });
 
+    describe('update', () => {
+      it('replaces what save replaces, of a record that exists', async () => {
+        const record = tokenRecord(kind, { grantId: newId('grant'), consumedAt: 5, receipt: 'sealed' });
+        await tokens.insert(record);
+        const changed = { ...record, payload: AWKWARD_JSON, grantId: null, accountId: newId('acc'), expiresAt: null };
+        expect(await tokens.update({ ...changed, consumedAt: null, receipt: null })).to.equal(true);
+        expect(await tokens.find(kind, record.id)).to.deep.equal(changed);
+        expect(await tokens.update(changed), 'also when nothing differs').to.equal(true);
+      });
+
+      it('never brings back what was removed', async () => {
+        const record = tokenRecord(kind);
+        expect(await tokens.update(record)).to.equal(false);
+        expect(await tokens.update(record, { consumeAtMs: 5 })).to.equal(false);
+        expect(await tokens.find(kind, record.id)).to.equal(null);
+        for (let round = 0; round < 5; round += 1) {
+          const raced = tokenRecord(kind);
+          await tokens.insert(raced);
+          await parallel(20, async (index) => {
+            if (index === 10) expect(await tokens.remove(kind, raced.id)).to.equal(true);
+            else await tokens.update({ ...raced, payload: `${index}` });
+          });
+          expect(await tokens.find(kind, raced.id)).to.equal(null);
+        }
+      });
+
+      it('with a use changes only what was not used, and marks it', async () => {
+        const record = tokenRecord(kind);
+        await tokens.insert(record);
+        const changed = { ...record, payload: '"first"' };
+        expect(await tokens.update(changed, { consumeAtMs: 1_700_000_000_123 })).to.equal(true);
+        expect(await tokens.update({ ...record, payload: '"second"' }, { consumeAtMs: 6 })).to.equal(false);
+        expect(await tokens.find(kind, record.id)).to.deep.equal({ ...changed, consumedAt: 1_700_000_000_123 });
+        expect(await tokens.consume(kind, record.id, 7)).to.equal(false);
+      });
+
+      it('lets exactly one of 50 parallel uses through, with its payload', async () => {
+        const record = tokenRecord(kind);
+        await tokens.insert(record);
+        const results = await parallel(50, (index) =>
+          tokens.update({ ...record, payload: `${index}` }, { consumeAtMs: index + 1 }),
+        );
+        expect(countTrue(results)).to.equal(1);
+        const winner = results.indexOf(true);
+        const kept = await tokens.find(kind, record.id);
+        expect([kept?.payload, kept?.consumedAt]).to.deep.equal([`${winner}`, winner + 1]);
+      });
+    });
+
     describe('consume', () => {
       it('marks a record as used, once', async () => {
         const record = tokenRecord(kind);

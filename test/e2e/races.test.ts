@@ -169,6 +169,24 @@ describeOn(ALL_SETUPS, 'two processes on one store', (setup) => {
     });
   }
 
+  it('give one code for a consent page, however often and wherever it is sent', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const agent = createUserAgent(nodes[0].fetch, world.issuer);
+      const verifier = newVerifier();
+      const url = flows.authorizationUrl(parties.basic.id, verifier, { prompt: 'consent' });
+      const page = pageOf(await agent.submit(pageOf(await agent.open(url)), '/sign-in', USER));
+      const stops = await crowd(nodes, (node) => {
+        agent.use(node.fetch);
+        return agent.submit(page, '/consent');
+      });
+      const codes = stops.flatMap((stop) => ('left' in stop ? (stop.left.searchParams.get('code') ?? []) : []));
+      expect(codes).to.have.lengthOf(1);
+      for (const stop of stops) if ('page' in stop) expect(stop.page.status).to.be.oneOf([400, 409]);
+      const issued = { code: codes[0] ?? '', verifier };
+      expect(tally([await flows.redeem(nodes[1].fetch, parties.basic, issued)])).to.deep.equal({ 200: 1 });
+    }
+  });
+
   it('let two tabs of one browser that sign in at once both arrive, with and without consent', async () => {
     for (const prompt of ['consent', 'login', 'consent', 'login']) {
       let turn = 0;

@@ -12,6 +12,9 @@ export interface Consent {
   updatedAt: number;
 }
 
+/** What was allowed in one step, before it is remembered. */
+export type Allowed = Omit<Consent, 'updatedAt'>;
+
 const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])].sort();
 
 /** Adds what was just allowed to what was allowed before: a step-up never loses an earlier scope. */

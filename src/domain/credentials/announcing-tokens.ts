@@ -28,6 +28,11 @@ export function announcingTokens(tokens: DurableTokenStore, announce: Announce):
         await announce(`grant:${grantId}`);
       }
     },
+    async removeBySession(uid, clientId) {
+      const grants = await tokens.removeBySession(uid, clientId);
+      await Promise.all(grants.map((grantId) => announce(`grant:${grantId}`)));
+      return grants;
+    },
     async removeByAccount(accountId) {
       try {
         return await tokens.removeByAccount(accountId);

@@ -50,7 +50,7 @@ export interface TokenRecord {
   grantId: string | null;
   accountId: string | null;
   clientId: string | null;
-  /** Session uid; not unique (two parallel resumes share one). */
+  /** Of a session its uid, which is not unique (two parallel resumes share one); of a code or grant the session it ends with. */
   uid: string | null;
   userCode: string | null;
   /** Seconds since the epoch. */

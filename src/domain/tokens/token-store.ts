@@ -12,6 +12,11 @@ export interface TokenStore {
   insert(record: TokenRecord): Promise<boolean>;
   /** Insert, or replace payload, references and expiry; `createdAt`, `consumedAt` and `receipt` of an existing record stay. */
   save(record: TokenRecord): Promise<void>;
+  /**
+   * Replaces what `save` replaces, but only of a record that exists: what was removed meanwhile stays removed. With `consumeAtMs`
+   * only of one that was not used before, and marks it as used. False when nothing was changed.
+   */
+  update(record: TokenRecord, use?: { consumeAtMs: number }): Promise<boolean>;
   find(kind: TokenKind, id: string): Promise<TokenRecord | null>;
   /** Several lookups in one statement; the result has the found ones only, in any order. */
   findMany(keys: readonly { kind: TokenKind; id: string }[]): Promise<TokenRecord[]>;
@@ -24,6 +29,11 @@ export interface TokenStore {
   remove(kind: TokenKind, id: string): Promise<boolean>;
   /** Removes every record of the grant; the Grant itself only when `grantKey` (its digest) is given. */
   removeByGrant(grantId: string, grantKey?: string): Promise<void>;
+  /**
+   * Removes the codes and grants that end with this sign-in (those with its uid), and all that hangs on them; of one client when
+   * it is given. Returns the ids of the grants.
+   */
+  removeBySession(uid: string, clientId?: string): Promise<string[]>;
   /** Removes every record of the account: sessions, grants and all that hangs on them. Returns the ids of its grants. */
   removeByAccount(accountId: string): Promise<string[]>;
   removeByClient(clientId: string): Promise<string[]>;

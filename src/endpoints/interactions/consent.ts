@@ -1,16 +1,12 @@
 import type { Context } from 'koa';
-import type { Provider } from 'oidc-provider';
 import { displayName } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
-import type { RecordAudit } from '../../domain/audit/audit.ts';
 import { isLoopbackHost, OPENID_SCOPES } from '../../domain/clients/client-rules.ts';
-import { mergeConsent } from '../../domain/consents/consent.ts';
-import type { ConsentStore } from '../../domain/consents/consent-store.ts';
+import type { Allowed } from '../../domain/consents/consent.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import type { Renderer } from '../../http/render.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { sendPage } from '../../http/security-headers.ts';
-import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Interactions, Step } from './interaction.ts';
 
@@ -22,24 +18,16 @@ interface Asked {
 }
 
 export function createConsentPage({
-  provider,
   interactions,
   accounts,
-  consents,
   findResource,
-  audit,
-  clock,
   renderer,
   basePath,
   lifetimeText,
 }: {
-  provider: () => Provider;
   interactions: Interactions;
   accounts: Pick<AccountStore, 'find'>;
-  consents: ConsentStore;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
-  audit: RecordAudit;
-  clock: Clock;
   renderer: Renderer;
   basePath: string;
   /** How long the access lasts, in words, by whether it outlives the session. */
@@ -127,28 +115,15 @@ export function createConsentPage({
       if (interaction.prompt.name !== 'consent' || !accountId) throw new AppError('session_not_found');
       const asked = await askedFor(step);
 
-      const { Grant } = provider();
-      const before = interaction.grantId ? await Grant.find(interaction.grantId) : undefined;
-      const grant = before ?? new Grant({ accountId, clientId: client.id });
-      if (asked.scopes.length > 0) grant.addOIDCScope(asked.scopes.join(' '));
-      if (asked.claims.length > 0) grant.addOIDCClaims(asked.claims);
-      for (const { resource, scopes } of asked.resources) grant.addResourceScope(resource.identifier, scopes.join(' '));
-      const grantId = await grant.save();
-
-      await consents.save(
-        mergeConsent(await consents.find(accountId, client.id), {
-          accountId,
-          clientId: client.id,
-          scopes: asked.scopes,
-          claims: asked.claims,
-          resources: Object.fromEntries(asked.resources.map(({ resource, scopes }) => [resource.identifier, scopes])),
-          updatedAt: clock.nowMs(),
-        }),
-      );
-      const { ip, requestId } = factsOf(ctx);
-      const scope = [...asked.scopes, ...asked.resources.flatMap(({ scopes }) => scopes)].join(' ');
-      await audit('consent.granted', { accountId, clientId: client.id, ip, requestId, details: { scope } });
-      await interactions.finish(ctx, step, { consent: { grantId } }, true);
+      const allowed: Allowed = {
+        accountId,
+        clientId: client.id,
+        scopes: asked.scopes,
+        claims: asked.claims,
+        resources: Object.fromEntries(asked.resources.map(({ resource, scopes }) => [resource.identifier, scopes])),
+      };
+      // Of several answers to one page only the first may have an effect: policies.ts remembers it when the engine goes on.
+      await interactions.finish(ctx, step, { consent: { allowed } }, true);
     },
   };
 }

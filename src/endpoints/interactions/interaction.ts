@@ -55,14 +55,30 @@ export function createInteractions({
       return { step, fields: (name) => single(parameters, name) ?? '' };
     },
     token: (uid: string): string => csrf.token(uid),
-    /** Hands the result to the engine and sends the browser back to it. 303: the form's fields must not be sent along. */
+    /**
+     * Hands the result to the engine and sends the browser back to it. 303: the form's fields must not be sent along. The first
+     * answer to a step counts. Whoever sends the same again (a double click) is sent the same way; another answer is refused.
+     */
     async finish(ctx: Context, step: Step, result: InteractionResults, merge: boolean): Promise<void> {
-      await followSession(ctx, step.interaction);
-      const returnTo = await provider().interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: merge });
-      ctx.status = 303;
-      ctx.redirect(returnTo);
+      const { interaction, uid } = step;
+      await followSession(ctx, interaction);
+      interaction.result = merge && !('error' in result) ? { ...interaction.lastSubmission, ...result } : result;
+      try {
+        await interaction.save(interaction.exp - clock.nowSeconds());
+      } catch (failure) {
+        const kept = await provider().Interaction.find(uid);
+        if (!kept || essenceOf(kept.result) !== essenceOf(interaction.result)) throw failure;
+      }
+      sendBack(ctx, interaction);
     },
+    /** To the engine, which knows what comes next. */
+    sendBack,
   };
+
+  function sendBack(ctx: Context, { returnTo }: EngineInteraction): void {
+    ctx.status = 303;
+    ctx.redirect(returnTo);
+  }
 
   /**
    * Two tabs that sign in at the same moment make two sessions, and the browser keeps the later one. The step of the other
@@ -75,8 +91,11 @@ export function createInteractions({
     const kept = await provider().Session.find(cookie);
     if (!kept || kept.uid === session.uid || kept.accountId !== session.accountId) return;
     interaction.session = { ...session, uid: kept.uid, cookie };
-    await interaction.save(interaction.exp - clock.nowSeconds());
   }
 }
+
+/** What an answer says, without the moment at which it was given. */
+const essenceOf = ({ login, consent, error }: InteractionResults = {}): string =>
+  JSON.stringify([login?.accountId, consent, error]);
 
 export type Interactions = ReturnType<typeof createInteractions>;

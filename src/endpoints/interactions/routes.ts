@@ -33,6 +33,8 @@ export function interactionRoutes({
 }): (path: string) => InteractionRoute | null {
   async function show(ctx: Context, uid: string): Promise<void> {
     const step = await interactions.current(ctx, uid);
+    // The back button, after an answer that the browser did not follow.
+    if (step.interaction.result) return interactions.sendBack(ctx, step.interaction);
     switch (step.interaction.prompt.name) {
       case 'login':
         return signInPage.show(ctx, step);
@@ -45,18 +47,14 @@ export function interactionRoutes({
 
   async function cancel(ctx: Context, uid: string): Promise<void> {
     const { step } = await interactions.posted(ctx, uid);
+    const result = { error: 'access_denied', error_description: 'the end-user denied the request' };
+    await interactions.finish(ctx, step, result, false);
     // Before anybody signed in there is no one who denied anything.
     const accountId = step.interaction.session?.accountId;
     if (accountId !== undefined && step.interaction.prompt.name === 'consent') {
       const { ip, requestId } = factsOf(ctx);
       await audit('consent.denied', { accountId, clientId: step.client.id, ip, requestId });
     }
-    await interactions.finish(
-      ctx,
-      step,
-      { error: 'access_denied', error_description: 'the end-user denied the request' },
-      false,
-    );
   }
 
   /** Starts the same authorization again with a sign-in; the engine ends the old session when another account signs in. */

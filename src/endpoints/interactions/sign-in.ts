@@ -61,7 +61,8 @@ export function createSignInPage({
         case 'signed-in': {
           const { id: accountId } = outcome.account;
           deviceCookie.remember(ctx, accountId);
-          return interactions.finish(ctx, step, { login: { accountId, amr: ['pwd'], ts: outcome.at } }, false);
+          await interactions.finish(ctx, step, { login: { accountId, amr: ['pwd'], ts: outcome.at } }, false);
+          return;
         }
         case 'throttled':
           ctx.set('Retry-After', String(outcome.retryAfterSeconds));

@@ -5,14 +5,21 @@ import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import { factsOf } from '../../http/request-context.ts';
 import type { Clock } from '../../kit/clock.ts';
+import { AppError } from '../../kit/errors.ts';
 import { toEngineMetadata } from './client-metadata.ts';
-import type { EnginePayload, TokenCodec } from './token-codec.ts';
+import type { EnginePayload, Granted, TokenCodec } from './token-codec.ts';
 import type { TokenUnit } from './token-unit.ts';
 
 /** The unit of work of the token request under way, if any. */
 const currentUnit = (): TokenUnit | undefined => Provider.ctx?.state.tokenUnit as TokenUnit | undefined;
 
 const isSigningOut = (): boolean => Provider.ctx?.oidc.route === 'end_session_confirm';
+
+/** What the authorization under way grants: its code carries it until it is redeemed. */
+function grantedHere(): Granted | undefined {
+  const grant = Provider.ctx?.oidc.entities.Grant as Granted | undefined;
+  return grant && { openid: grant.openid, resources: grant.resources };
+}
 
 type Authorizations = Record<string, { grantId?: string }>;
 
@@ -63,7 +70,7 @@ export function createAdapterFactory({
       await audit('account.signed_out', { accountId, ip, requestId });
     }
     if (uid) await tokens.insert(codec.encode('EndedSession', uid, {}, sessionAbsoluteSeconds));
-    const all = uid ? await tokens.findByUid(uid) : [];
+    const [all] = uid ? await Promise.all([tokens.findByUid(uid), tokens.removeBySession(uid)]) : [[]];
     await Promise.all([key, ...all.map((session) => session.id)].map((id) => tokens.remove('Session', id)));
   }
 
@@ -75,20 +82,45 @@ export function createAdapterFactory({
     throw new errors.SessionNotFound('signed out meanwhile');
   }
 
+  /**
+   * A step is new, or it is answered: by the first who does, once, and never after the authorization went on without it. The
+   * engine changes an answered step once more when another account signs in.
+   */
+  async function saveInteraction(record: TokenRecord, { result }: EnginePayload): Promise<void> {
+    if (result === undefined) return tokens.save(record);
+    if (Provider.ctx === undefined) {
+      if (await tokens.update(record, { consumeAtMs: clock.nowMs() })) return;
+      throw new AppError('already_answered');
+    }
+    if (!(await tokens.update(record))) throw new errors.SessionNotFound('the interaction was already finished');
+  }
+
+  /** "Stay signed in" ends what the application that asked was given in this sign-in. */
+  async function leaveApplication(): Promise<void> {
+    const { session } = Provider.ctx?.oidc ?? {};
+    const clientId = session?.state?.clientId;
+    if (session && typeof clientId === 'string') await tokens.removeBySession(session.uid, clientId);
+  }
+
   function tokenAdapter(kind: TokenKind): Adapter {
     return {
       async upsert(id, payload, expiresIn) {
-        const record = codec.encode(kind, id, payload as EnginePayload, expiresIn);
+        const granted = kind === 'AuthorizationCode' ? { grant: grantedHere() } : {};
+        const record = codec.encode(kind, id, { ...(payload as EnginePayload), ...granted }, expiresIn);
         const unit = currentUnit();
         if (unit && (kind === 'AccessToken' || kind === 'RefreshToken')) unit.inserts.push(record);
         else if (kind === 'Session') await saveSession(record);
+        else if (kind === 'Interaction') await saveInteraction(record, payload as EnginePayload);
         else await tokens.save(record);
       },
       async find(id) {
         const key = codec.keyOf(kind, id);
-        const known = currentUnit()?.known;
+        const unit = currentUnit();
+        if (kind === 'Grant' && unit?.grant?.id === key) return codec.decode(unit.grant, id) as AdapterPayload;
+        const known = unit?.known;
         const record = known?.kind === kind && known.id === key ? known : await tokens.find(kind, key);
         if (!record) return undefined;
+        if (unit && kind === 'Grant') unit.grant = record;
         const payload = codec.decode(record, id);
         // Signing out ends what every tab of this sign-in was given.
         const all = kind === 'Session' && isSigningOut() ? await siblings(payload.uid ?? '') : undefined;
@@ -114,7 +146,10 @@ export function createAdapterFactory({
       },
       async destroy(id) {
         const key = codec.keyOf(kind, id);
-        if (kind === 'Grant') return tokens.removeByGrant(id, key);
+        if (kind === 'Grant') {
+          if (isSigningOut() && !Provider.ctx?.oidc.params?.logout) await leaveApplication();
+          return tokens.removeByGrant(id, key);
+        }
         if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.logout) return endSessions(key);
         const removed = await tokens.remove(kind, key);
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.

@@ -8,6 +8,7 @@ import { factsOf } from '../../http/request-context.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { constantTimeEqual, sha256 } from '../../kit/digest.ts';
 import { AppError } from '../../kit/errors.ts';
+import { createGrants } from './grants.ts';
 import type { TokenCodec } from './token-codec.ts';
 import { type Grant, grantParameters, type TokenResponse } from './token-endpoint.ts';
 import { newTokenUnit, toCommit } from './token-unit.ts';
@@ -23,7 +24,7 @@ export type RunEngineGrant = (
 const refused = (internal: string): AppError =>
   new AppError('invalid_grant', { public: 'the authorization code is not valid', internal });
 
-/** RFC 6749 4.1.3. A code works once; whoever shows a used one ends everything that came of it (RFC 6749 4.1.2). */
+/** RFC 6749 4.1.3. A code works once; whoever shows a used one ends everything that came of it (RFC 6749 4.1.2), and nothing else. */
 export function createCodeGrant({
   tokens,
   codec,
@@ -37,6 +38,8 @@ export function createCodeGrant({
   audit: RecordAudit;
   clock: Clock;
 }): Grant {
+  const grants = createGrants({ codec, clock });
+
   async function endGrant(ctx: Context, record: TokenRecord): Promise<AppError> {
     const { grantId, accountId, clientId } = record;
     if (grantId !== null) await tokens.removeByGrant(grantId, codec.keyOf('Grant', grantId));
@@ -57,8 +60,10 @@ export function createCodeGrant({
     }
     const unit = newTokenUnit();
     unit.known = record;
+    unit.grant = grants.ofCode(record);
     ctx.state.tokenUnit = unit;
     await runEngine(ctx, 'authorization_code', grantParameters(parameters), client.id);
+    if (unit.grant) unit.inserts.push(grants.fitted(unit.grant, unit.inserts, ctx.body as TokenResponse));
     if (!(await tokens.commit(toCommit(unit, clock.nowMs())))) throw await endGrant(ctx, record);
     return ctx.body as TokenResponse;
   };

@@ -2,12 +2,18 @@ import {
   type Client as EngineClient,
   type ResourceServer as EngineResource,
   errors,
+  type InteractionResults,
   type KoaContextWithOIDC,
 } from 'oidc-provider';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { Client } from '../../domain/clients/client.ts';
 import { OPENID_SCOPES } from '../../domain/clients/client-rules.ts';
+import { type Allowed, type Consent, mergeConsent } from '../../domain/consents/consent.ts';
 import type { ConsentStore } from '../../domain/consents/consent-store.ts';
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
+import { factsOf } from '../../http/request-context.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { newSecret } from '../../kit/ids.ts';
 import { grantedResourceScopes } from './resources.ts';
 
 const MAX_REQUEST_CHARACTERS = 8192;
@@ -22,15 +28,38 @@ export const SCOPE_CLAIMS: Readonly<Record<string, readonly string[]>> = {
 export interface PolicyStores {
   findClient: (id: string) => Promise<Client | null>;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
-  consents: Pick<ConsentStore, 'find'>;
+  consents: Pick<ConsentStore, 'find' | 'save'>;
+}
+
+/** What this very account allowed this very client in the step that was just answered. */
+function allowedNow(
+  result: InteractionResults | undefined,
+  { accountId, clientId }: Pick<Allowed, 'accountId' | 'clientId'>,
+): Allowed | null {
+  const allowed = result?.consent?.allowed as Allowed | undefined;
+  return allowed && allowed.accountId === accountId && allowed.clientId === clientId ? allowed : null;
 }
 
 /** What the engine asks the host to decide, in our terms. */
-export function createPolicies({ findClient, findResource, consents }: PolicyStores) {
+export function createPolicies({
+  findClient,
+  findResource,
+  consents,
+  audit,
+  clock,
+}: PolicyStores & { audit: RecordAudit; clock: Clock }) {
   async function get(id: string): Promise<Client> {
     const client = await findClient(id);
     if (!client) throw new errors.InvalidClient('client not found');
     return client;
+  }
+
+  async function remember(ctx: KoaContextWithOIDC, consent: Consent, { scopes, resources }: Allowed): Promise<void> {
+    const { accountId, clientId } = consent;
+    const { ip, requestId } = factsOf(ctx);
+    const scope = [...scopes, ...Object.values(resources).flat()].join(' ');
+    await audit('consent.granted', { accountId, clientId, ip, requestId, details: { scope } });
+    await consents.save(consent);
   }
 
   return {
@@ -117,25 +146,24 @@ export function createPolicies({ findClient, findResource, consents }: PolicySto
     },
 
     /**
-     * The grant of this session for this client, or a new one made from what the account allowed the client before.
-     * One grant per session, never shared: sign-out and reuse detection revoke by grant.
+     * A grant of what the account allows the client, made for this authorization alone: what ends one must not end another.
+     * It is stored when its code is redeemed. What was allowed on the page just now is remembered first.
      */
     async loadExistingGrant(ctx: KoaContextWithOIDC) {
       const { client, session, account, provider, result } = ctx.oidc;
       if (!client || !session || !account) return undefined;
-      const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
-      if (grantId) {
-        const grant = await provider.Grant.find(grantId);
-        if (grant && grant.accountId === account.accountId) return grant;
-      }
-      const consent = await consents.find(account.accountId, client.clientId);
+      const { accountId } = account;
+      const before = await consents.find(accountId, client.clientId);
+      const allowed = allowedNow(result, { accountId, clientId: client.clientId });
+      const consent = allowed ? mergeConsent(before, { ...allowed, updatedAt: clock.nowMs() }) : before;
+      if (allowed && consent) await remember(ctx, consent, allowed);
       if (!consent) return undefined;
-      const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+      const grant = new provider.Grant({ accountId, clientId: client.clientId });
+      grant.jti = newSecret();
       if (consent.scopes.length > 0) grant.addOIDCScope(consent.scopes.join(' '));
       if (consent.claims.length > 0) grant.addOIDCClaims([...consent.claims]);
       for (const [resource, scopes] of Object.entries(consent.resources))
         grant.addResourceScope(resource, scopes.join(' '));
-      await grant.save();
       return grant;
     },
   };

@@ -4,6 +4,7 @@ import { type Adapter, type Configuration, interactionPolicy, type KoaContextWit
 import type { Lifetimes, Paths } from '../../config/config.ts';
 import { type Account, displayName, signInCounts } from '../../domain/accounts/account.ts';
 import type { AccountStore } from '../../domain/accounts/account-store.ts';
+import type { RecordAudit } from '../../domain/audit/audit.ts';
 import { type ScopeDefinition, stillHeld } from '../../domain/scopes/scope.ts';
 import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts';
 import type { BearerText } from '../../domain/tokens/bearer-text.ts';
@@ -16,6 +17,7 @@ export interface ProviderOptions extends PolicyStores {
   paths: Paths;
   lifetimes: Lifetimes;
   clock: Clock;
+  audit: RecordAudit;
   /** Signing keys, active ones first: the engine signs with the first of an algorithm. */
   keys: readonly LoadedSigningKey[];
   cookieKeys: Keygrip;
@@ -34,8 +36,6 @@ export interface EnginePages {
   signedOut: (ctx: KoaContextWithOIDC) => Promise<void>;
   form: (ctx: Context, page: FormPage) => string;
 }
-
-const DAY = 86_400;
 
 export const sessionCookieName = (secure: boolean): string =>
   secure ? '__Host-gatehouse_session' : 'gatehouse_session';
@@ -151,8 +151,8 @@ export function createProvider(options: ProviderOptions): Provider {
     ttl: {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? lifetimes.accessToken,
       AuthorizationCode: lifetimes.code,
-      // A grant that died before its refresh tokens would cut them short: it outlives the longest possible family.
-      Grant: lifetimes.sessionAbsolute + lifetimes.refreshAbsolute + DAY,
+      // Not used: grants.ts stores grants, and lets each live about as long as its newest token.
+      Grant: lifetimes.refreshAbsolute,
       IdToken: lifetimes.idToken,
       Interaction: lifetimes.interaction,
       // Idle time, but never beyond the end of the family: rotation must not prolong it (ASVS 10.4.8).

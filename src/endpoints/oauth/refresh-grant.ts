@@ -12,6 +12,7 @@ import { type Clock, isWithin } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { RunEngineGrant } from './code-grant.ts';
 import { fromEngineError } from './engine-errors.ts';
+import { createGrants } from './grants.ts';
 import type { TokenCodec } from './token-codec.ts';
 import { type Grant, grantParameters, type TokenResponse } from './token-endpoint.ts';
 import { newTokenUnit, toCommit } from './token-unit.ts';
@@ -44,6 +45,7 @@ export function createRefreshGrant({
   receiptKey: (token: string) => string;
   graceSeconds: number;
 }): Grant {
+  const grants = createGrants({ codec, clock });
   const receipts = createReceipts<TokenResponse>({ receiptKey });
 
   async function endGrant(ctx: Context, { grantId, accountId, clientId }: TokenRecord): Promise<AppError> {
@@ -86,6 +88,13 @@ export function createRefreshGrant({
     return kept.response;
   }
 
+  /** A grant lives about as long as its newest token: once a day a refresh has to prolong it. */
+  async function prolongGrant(grant: TokenRecord, tokensOfIt: readonly TokenRecord[]): Promise<void> {
+    const longer = grants.prolonged(grant, tokensOfIt);
+    // One that was revoked meanwhile stays revoked.
+    if (longer && !(await tokens.update(longer))) throw refused('the grant ended meanwhile');
+  }
+
   return async ({ ctx, client, parameters }) => {
     const value = required(parameters, 'refresh_token');
     const id = codec.keyOf('RefreshToken', value);
@@ -101,6 +110,7 @@ export function createRefreshGrant({
     const params = { ...grantParameters(parameters), ...scopeLeft(codec.decode(record), client, request) };
     await runEngine(ctx, 'refresh_token', params, client.id);
     const response = ctx.body as TokenResponse;
+    if (unit.grant) await prolongGrant(unit.grant, unit.inserts);
     const { addressGroup } = factsOf(ctx);
     const receipt = graceSeconds > 0 ? receipts.seal(value, request.context, { response, addressGroup }) : undefined;
     if (await tokens.commit(toCommit(unit, clock.nowMs(), receipt))) return response;

@@ -14,6 +14,16 @@ export interface EnginePayload {
   uid?: string;
   userCode?: string;
   consumed?: unknown;
+  sessionUid?: string;
+  expiresWithSession?: boolean;
+  /** Of a code: what was granted, of which its redemption makes the grant. */
+  grant?: Granted;
+}
+
+/** The part of the engine's Grant that says what was granted. */
+export interface Granted {
+  openid?: unknown;
+  resources?: unknown;
 }
 
 /**
@@ -37,6 +47,13 @@ export interface TokenCodec {
 function grantOf(kind: TokenKind, value: string, payload: EnginePayload): string | null {
   if (kind === 'Grant') return value;
   return kind === 'Interaction' ? null : (payload.grantId ?? null);
+}
+
+/** The session by whose uid a record is found: its own, or the one it ends with. */
+function uidOf(kind: TokenKind, payload: EnginePayload): string | null {
+  if (kind === 'Session') return payload.uid ?? null;
+  const endsWithSession = (kind === 'AuthorizationCode' || kind === 'Grant') && payload.expiresWithSession;
+  return endsWithSession ? (payload.sessionUid ?? null) : null;
 }
 
 /** Translates between what the engine hands over and what is kept at rest. */
@@ -66,7 +83,7 @@ export function createTokenCodec({
         grantId: grantOf(kind, value, payload),
         accountId: payload.accountId ?? session?.accountId ?? null,
         clientId: payload.clientId ?? null,
-        uid: kind === 'Session' ? (payload.uid ?? null) : null,
+        uid: uidOf(kind, payload),
         userCode: payload.userCode ?? null,
         createdAt: now,
         expiresAt: expiresInSeconds === undefined ? null : now + expiresInSeconds + (KEEP_SECONDS[kind] ?? 0),

@@ -11,9 +11,11 @@ export interface TokenUnit {
   inserts: TokenRecord[];
   /** Read already by the token endpoint, so the engine need not read it again. */
   known: TokenRecord | null;
+  /** The grant of the tokens: of a code the one that its redemption makes, not stored yet; of a refresh the stored one. */
+  grant: TokenRecord | null;
 }
 
-export const newTokenUnit = (): TokenUnit => ({ consume: null, inserts: [], known: null });
+export const newTokenUnit = (): TokenUnit => ({ consume: null, inserts: [], known: null, grant: null });
 
 export function toCommit(unit: TokenUnit, atMs: number, receipt?: string): TokenCommit {
   const { consume, inserts } = unit;

@@ -39,7 +39,7 @@ export function createRedisTokenStore({
     return Math.max(expiresAt - clock.nowSeconds() + slack, 1) * 1000;
   }
 
-  async function put(mode: 'insert' | 'save', record: TokenRecord): Promise<boolean> {
+  async function put(mode: 'insert' | 'save' | 'update' | 'consume', record: TokenRecord): Promise<boolean> {
     const ttl = ttlMs(record);
     const stored = await connection.run(async (redis) => {
       // Indexed first: a record that no index knows could not be revoked, an index without a record does no harm.
@@ -68,6 +68,8 @@ export function createRedisTokenStore({
     async save(record) {
       await put('save', record);
     },
+    update: (record, use) =>
+      use === undefined ? put('update', record) : put('consume', { ...record, consumedAt: use.consumeAtMs }),
 
     find: (kind, id) => connection.run((redis) => read(redis, memberOf({ kind, id }))),
     findMany: (keys) => fetch(keys.map(memberOf)),
@@ -95,6 +97,8 @@ export function createRedisTokenStore({
     async removeByGrant(grantId) {
       await indexes.removeAll('grantId', grantId);
     },
+    /** Codes and grants are not kept here. */
+    removeBySession: async () => [],
     removeByAccount: (accountId) => removeByOwner('accountId', accountId),
     removeByClient: (clientId) => removeByOwner('clientId', clientId),
 

@@ -7,14 +7,17 @@ import { SKEW_US } from '../cell-rate.ts';
  */
 export const SCRIPTS = {
   /**
-   * Writes a record (`r`) and its lifetime. `insert` leaves an existing one alone and answers 0. The marks of use, `c`
-   * (consumed at) and `x` (receipt), come from the caller for a new record only: a save never clears them.
+   * Writes a record (`r`) and its lifetime. `insert` leaves an existing one alone and answers 0; `update` wants one to exist, and
+   * `consume` one that was not used before. The marks of use, `c` (consumed at) and `x` (receipt), come from the caller for a new
+   * record only: a save never clears them.
    */
   putRecord: {
     numberOfKeys: 1,
     lua: `
       local fresh = redis.call('EXISTS', KEYS[1]) == 0
       if ARGV[1] == 'insert' and not fresh then return 0 end
+      if ARGV[1] == 'update' and fresh then return 0 end
+      if ARGV[1] == 'consume' and (fresh or redis.call('HSETNX', KEYS[1], 'c', ARGV[4]) == 0) then return 0 end
       redis.call('HSET', KEYS[1], 'r', ARGV[2])
       if fresh and ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'c', ARGV[4]) end
       if fresh and ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'x', ARGV[5]) end
@@ -101,7 +104,7 @@ export const SCRIPTS = {
 export interface ScriptCommands {
   putRecord(
     key: string,
-    mode: 'insert' | 'save',
+    mode: 'insert' | 'save' | 'update' | 'consume',
     record: string,
     ttlMs: number | '',
     consumedAt: number | '',

@@ -23,7 +23,22 @@ export async function removeByOwner(database: Database, owner: Owner, value: str
   for (;;) {
     const removed = await removeBatch(database, owner, value);
     for (const { grant_id } of removed) if (grant_id !== null) grants.add(grant_id);
-    if (removed.length < BATCH) return [...grants];
+    // Until nothing is found: a code that was redeemed meanwhile has left a grant that the statement before could not see.
+    if (removed.length === 0) return [...grants];
+  }
+}
+
+/** Removes the codes and grants of a sign-in and what hangs on them, in the same way. */
+export async function removeBySession(database: Database, uid: string, clientId?: string): Promise<string[]> {
+  const grants = new Set<string>();
+  const condition = `uid = ? and kind in ('Grant', 'AuthorizationCode')${clientId === undefined ? '' : ' and client_id = ?'}`;
+  const values = clientId === undefined ? [uid] : [uid, clientId];
+  for (;;) {
+    const sql = `select grant_id from token_records where ${condition} and grant_id is not null limit ${BATCH}`;
+    const found = await database.rows<Pick<OwnedRow, 'grant_id'>>(sql, values);
+    if (found.length === 0) return [...grants];
+    await removeHanging(database, found);
+    for (const { grant_id } of found) if (grant_id !== null) grants.add(grant_id);
   }
 }
 
@@ -64,7 +79,7 @@ function removeBatch(database: Database, owner: Owner, value: string): Promise<P
   }
 }
 
-async function removeHanging(tx: Statements, removed: readonly OwnedRow[]): Promise<void> {
+async function removeHanging(tx: Statements, removed: readonly Pick<OwnedRow, 'grant_id'>[]): Promise<void> {
   const grants = [...new Set(removed.flatMap(({ grant_id }) => (grant_id === null ? [] : [grant_id])))];
   if (grants.length === 0) return;
   await tx.affected(`delete from token_records where grant_id in (${marks(grants.length)})`, grants);

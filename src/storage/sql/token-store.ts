@@ -4,7 +4,7 @@ import { newestFirst } from '../newest-first.ts';
 import type { Database } from './database.ts';
 import { deleteBatch } from './delete-batch.ts';
 import { clearReceipts, createCommit } from './token-commit.ts';
-import { removeByOwner } from './token-removal.ts';
+import { removeByOwner, removeBySession } from './token-removal.ts';
 import { TOKEN_COLUMNS, type TokenRow, toTokenRecord, toTokenRow } from './token-rows.ts';
 
 const KEY = ['kind', 'id'];
@@ -22,6 +22,20 @@ export function createTokenStore({ database }: { database: Database }): DurableT
   return {
     insert: (record) => database.insertIfAbsent('token_records', toTokenRow(record)),
     save: (record) => database.upsert('token_records', toTokenRow(record), KEY, REPLACED),
+    async update(record, use) {
+      const row = toTokenRow(record);
+      const changed = use === undefined ? REPLACED : [...REPLACED, 'consumed_at'];
+      const sql = `update token_records set ${changed.map((column) => `${column} = ?`).join(', ')} where kind = ? and id = ?`;
+      const values = REPLACED.map((column) => row[column] ?? null);
+      return use === undefined
+        ? (await database.affected(sql, [...values, record.kind, record.id])) === 1
+        : (await database.affected(`${sql} and consumed_at is null`, [
+            ...values,
+            use.consumeAtMs,
+            record.kind,
+            record.id,
+          ])) === 1;
+    },
 
     find: async (kind, id) => (await records('kind = ? and id = ?', [kind, id]))[0] ?? null,
 
@@ -52,6 +66,7 @@ export function createTokenStore({ database }: { database: Database }): DurableT
       else await database.affected(`${hanging} or (kind = 'Grant' and id = ?)`, [grantId, grantKey]);
     },
 
+    removeBySession: (uid, clientId) => removeBySession(database, uid, clientId),
     removeByAccount: (accountId) => removeByOwner(database, 'account_id', accountId),
     removeByClient: (clientId) => removeByOwner(database, 'client_id', clientId),
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { ADA, Browser } from '../../support/browser.ts';
 import {
   type Authorized,
+  authorization,
   authorize,
   CALLBACK,
   createAccount,
@@ -107,12 +108,36 @@ describe('the authorization code grant', () => {
     expect((await refresh(harness, web, tokens.refresh_token)).status).to.equal(200);
   });
 
-  it('leaves other grants of the same person and client alone when a code is reused', async () => {
-    const earlier = (await redeem(harness, web, await ask())).json();
-    const authorized = await ask();
-    await redeem(harness, web, authorized);
+  it('leaves other grants of the same person and client alone when a code is reused, in the same browser too', async () => {
+    const browser = new Browser(harness);
+    const inBrowser = () => authorize(harness, web, { scope, resource: opaque.identifier, browser });
+    const earlier = (await redeem(harness, web, await inBrowser())).json();
+    const authorized = await inBrowser();
+    const reused = (await redeem(harness, web, authorized)).json();
+    const later = (await redeem(harness, web, await inBrowser())).json();
     await expectRefused(redeem(harness, web, authorized));
-    expect(await isActive(earlier.access_token)).to.equal(true);
+    expect(await isActive(reused.access_token)).to.equal(false);
+    await expectRefused(refresh(harness, web, reused.refresh_token));
+    for (const tokens of [earlier, later]) {
+      expect(await isActive(tokens.access_token)).to.equal(true);
+      expect((await refresh(harness, web, tokens.refresh_token)).status).to.equal(200);
+    }
+  });
+
+  it('leaves nothing behind of authorizations that nobody redeems, and a session of the same size', async () => {
+    const browser = new Browser(harness);
+    const { tokens } = harness.services.stores;
+    const who = await createAccount(harness);
+    const sessions = async (): Promise<number[]> =>
+      (await tokens.listByAccount('Session', who.account.id, 10)).map(({ payload }) => Math.round(payload.length / 16));
+    await authorize(harness, web, { scope, browser, who });
+    const before = await sessions();
+    for (let i = 0; i < 30; i += 1) {
+      const page = await browser.open(authorization(harness, web, { scope, prompt: 'none' }).url);
+      expect(page.answer.get('code')).to.match(/^gac_/);
+    }
+    expect(await sessions()).to.deep.equal(before);
+    expect(await tokens.listByAccount('Grant', who.account.id, 100)).to.deep.equal([]);
   });
 
   it('binds a code to its client and its redirect URI, and a wrong try burns nothing', async () => {

@@ -4,12 +4,14 @@ import { Browser } from '../../support/browser.ts';
 import {
   API,
   authorization,
+  authorize,
   claimsOf,
   createAccount,
   createClient,
   DEMO,
   introspect,
   obtainTokens,
+  redeem,
   refresh,
   type TestClient,
   userinfo,
@@ -47,6 +49,36 @@ describe('sign-out', () => {
     const done = await browser.submit('Sign out');
     expect(done.heading).to.equal('You are signed out');
     expect(await isSignedIn(browser)).to.equal(false);
+  });
+
+  it('ends all that this browser was given in the session, however often it asked, but what is to outlive it', async () => {
+    const browser = new Browser(harness);
+    const obtain = (scope: string) => obtainTokens(harness, DEMO.web, { scope, browser });
+    const online = [await obtain('openid read'), await obtain('openid read'), await obtain('openid read')];
+    const offline = await obtain('openid read offline_access');
+    online.push(await obtain('openid read'));
+    const pending = await authorize(harness, DEMO.web, { scope: 'openid read', browser });
+    await browser.open(signOutUrl());
+    await browser.submit('Sign out');
+    for (const tokens of online) {
+      expect((await introspect(harness, DEMO.api, tokens.access_token)).json().active).to.equal(false);
+      expect((await refresh(harness, DEMO.web, tokens.refresh_token)).status).to.equal(400);
+    }
+    expect((await redeem(harness, DEMO.web, pending)).status).to.equal(400);
+    expect((await introspect(harness, DEMO.api, offline.access_token)).json().active).to.equal(true);
+    expect((await refresh(harness, DEMO.web, offline.refresh_token)).status).to.equal(200);
+  });
+
+  it('of one application ends all that it was given in the session, when the person stays signed in', async () => {
+    const browser = new Browser(harness);
+    const ended = [];
+    for (let i = 0; i < 3; i += 1) ended.push(await obtainTokens(harness, DEMO.web, { scope: 'openid read', browser }));
+    await browser.open(signOutUrl({ client_id: 'demo-web' }));
+    await browser.submit('Stay signed in');
+    expect(await isSignedIn(browser)).to.equal(true);
+    for (const { access_token } of ended) {
+      expect((await introspect(harness, DEMO.api, access_token)).json().active).to.equal(false);
+    }
   });
 
   it('does nothing when the person decides to stay', async () => {

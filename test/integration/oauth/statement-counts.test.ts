@@ -63,7 +63,7 @@ describe('the cost of a flow in round trips', () => {
       () => authorize(harness, web, { ...offline, resource: API }),
       (authorized) => redeem(harness, web, authorized),
     );
-    expect(cost).to.deep.equal({ sql: 4, redis: 0 });
+    expect(cost).to.deep.equal({ sql: 3, redis: 0 });
   });
 
   it('code for opaque access token (at most 5 SQL)', async () => {
@@ -71,7 +71,7 @@ describe('the cost of a flow in round trips', () => {
       () => authorize(harness, web, { ...offline, resource: opaque.identifier }),
       (authorized) => redeem(harness, web, authorized),
     );
-    expect(cost).to.deep.equal({ sql: 4, redis: 1 });
+    expect(cost).to.deep.equal({ sql: 3, redis: 1 });
   });
 
   it('refresh (at most 4 SQL)', async () => {
@@ -135,7 +135,7 @@ describe('the cost of a flow in round trips', () => {
         expect(page.answer.get('code')).to.match(/^gac_/);
       },
     );
-    expect(cost).to.deep.equal({ sql: 12, redis: 33 });
+    expect(cost).to.deep.equal({ sql: 10, redis: 29 });
   });
 
   it('a silent authorization of somebody who is signed in and has consented', async () => {
