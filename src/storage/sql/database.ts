@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import createKnex, { type Knex } from 'knex';
 import { monotonicMs } from '../../kit/clock.ts';
 import type { Dialect } from './dialect.ts';
-import { classify, translate } from './failures.ts';
+import { classify, isConnectionLost, isReadOnlyServer, translate, wasNotSent } from './failures.ts';
 
 export type Value = string | number | boolean | null;
 /** Column name to value. Names come from our code, never from a request. */
@@ -32,6 +32,7 @@ export interface Database extends Statements {
 }
 
 const ATTEMPTS = 4;
+const READS = /^select\b(?!.*\bfor update\b)/i;
 /** Longer ago than this, the victim has waited for a lock rather than lost a deadlock: no second time. */
 const RETRY_MS = 1000;
 
@@ -54,13 +55,15 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
   const nameOf = prepared ? createStatementNames() : () => undefined;
   const direct = statementsOn(knex, dialect, nameOf);
 
-  async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  /** `isHarmless`: whether the work may be done again after the connection was lost, because it was not done. */
+  async function attempt<T>(work: () => Promise<T>, isHarmless = wasNotSent): Promise<T> {
     for (let tried = 1, start = monotonicMs(); ; tried += 1) {
       try {
         return await work();
       } catch (error) {
         const waited = monotonicMs() - start > RETRY_MS;
-        if (tried === ATTEMPTS || waited || classify(error) !== 'conflict') throw translate(error, failed);
+        const again = classify(error) === 'conflict' || isReadOnlyServer(error) || isHarmless(error);
+        if (tried === ATTEMPTS || waited || !again) throw translate(error, failed);
         // Apart from one another, so that two victims do not meet again; the noise of a fine timer is enough for that.
         await delay(tried * 10 + ((monotonicMs() * 1000) % 20));
       }
@@ -74,7 +77,7 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
       // PostgreSQL cannot hold NUL and refuses to be asked about it; what a caller looks for by such a value is not there.
       if (dialect === 'postgres' && values.some((value) => typeof value === 'string' && value.includes('\0')))
         return [];
-      return attempt(() => direct.rows(sql, values));
+      return attempt(() => direct.rows(sql, values), READS.test(sql) ? isConnectionLost : wasNotSent);
     },
     affected: (sql, values) => attempt(() => direct.affected(sql, values)),
     insertIfAbsent: (table, row, ...more) => attempt(() => direct.insertIfAbsent(table, row, ...more)),
@@ -87,7 +90,18 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
       await attempt(() => direct.affected(`${insertSql(table, row)} ${clause}`, Object.values(row)));
     },
 
-    transaction: (work) => attempt(() => knex.transaction((trx) => work(statementsOn(trx, dialect, nameOf)))),
+    transaction(work) {
+      let worked = false;
+      const once = () =>
+        knex.transaction(async (trx) => {
+          worked = false;
+          const result = await work(statementsOn(trx, dialect, nameOf));
+          worked = true;
+          return result;
+        });
+      // Before COMMIT was sent nothing is kept: the server drops the transaction of a connection that is lost.
+      return attempt(once, (error) => (worked ? wasNotSent(error) : isConnectionLost(error)));
+    },
     statementCount: () => statements,
     close: () => knex.destroy(),
   };

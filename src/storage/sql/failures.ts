@@ -72,6 +72,10 @@ const UNAVAILABLE = new Set([
   'ER_CONNECTION_KILLED',
   'ER_OPTION_PREVENTS_STATEMENT',
   'ER_READ_ONLY_MODE',
+  'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+  'ER_CLIENT_INTERACTION_TIMEOUT',
+  // Galera: the node is not part of the cluster.
+  'ER_UNKNOWN_COM_ERROR',
   'ER_DISK_FULL',
   'ER_RECORD_FILE_FULL',
   'ER_ACCESS_DENIED_ERROR',
@@ -111,6 +115,43 @@ export function classify(error: unknown): Failure {
   if (name === 'KnexTimeoutError' || name === 'TimeoutError' || UNAVAILABLE_MESSAGE.test(message)) return 'unavailable';
   return 'fault';
 }
+
+/** PostgreSQL, MariaDB and MySQL, and a Galera node that is not ready: this server takes no writes, another one may. */
+const READ_ONLY = new Set([
+  '25006',
+  'ER_OPTION_PREVENTS_STATEMENT',
+  'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+  'ER_READ_ONLY_MODE',
+  'ER_UNKNOWN_COM_ERROR',
+]);
+
+export const isReadOnlyServer = (error: unknown): boolean => READ_ONLY.has(codeOf(error));
+
+const LOST = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'PROTOCOL_CONNECTION_LOST',
+  'ER_SERVER_SHUTDOWN',
+  'ER_CONNECTION_KILLED',
+  'ER_CLIENT_INTERACTION_TIMEOUT',
+  '57P01',
+  '57P02',
+  '57P05',
+]);
+/** The driver had found the connection to be over before it sent anything. */
+const NOT_SENT = /not queryable|in closed state/i;
+
+/** The connection ended. Whether the statement was carried out is not known: see `wasNotSent`. */
+export const isConnectionLost = (error: unknown): boolean =>
+  LOST.has(codeOf(error)) ||
+  (error as DriverError).errno === 1927 ||
+  /Connection (terminated|ended)/i.test((error as Error).message) ||
+  wasNotSent(error);
+
+export const wasNotSent = (error: unknown): boolean =>
+  codeOf(error) === 'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR' || NOT_SENT.test((error as Error).message);
+
+const codeOf = (error: unknown): string => String((error as DriverError).code);
 
 /**
  * Strips the error of values; what only the server's state explains becomes StoreUnavailableError.

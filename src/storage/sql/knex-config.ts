@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Knex } from 'knex';
 import { readDatabaseAddress, type ServerAddress, type SqliteAddress } from '../../config/database-address.ts';
+import { createConnectionLife, type PooledConnection } from './connection-life.ts';
 import { mariadbConnection, postgresConnection } from './driver-options.ts';
 import { migrationSource } from './migrations/index.ts';
 import { type GuardedConnection, guardQueries } from './query-guard.ts';
@@ -29,8 +30,15 @@ interface ConfigInput {
   log?: (message: unknown) => void;
 }
 
+const silent = (): void => {};
+
 /** The knex configuration for a database URL. Opens nothing; knex loads only the driver that it names. */
-export function knexConfig({ databaseUrl, poolSize = 10, timeouts = SQL_TIMEOUTS, log }: ConfigInput): Knex.Config {
+export function knexConfig({
+  databaseUrl,
+  poolSize = 10,
+  timeouts = SQL_TIMEOUTS,
+  log = silent,
+}: ConfigInput): Knex.Config {
   const address = readDatabaseAddress(databaseUrl);
   return {
     ...(address.dialect === 'sqlite' ? sqlite(address) : SERVERS[address.dialect](address, poolSize, timeouts)),
@@ -38,7 +46,8 @@ export function knexConfig({ databaseUrl, poolSize = 10, timeouts = SQL_TIMEOUTS
     // Otherwise knex writes the bound values, which may be secret, into the messages of errors.
     compileSqlOnError: false,
     migrations: { migrationSource, disableMigrationsListValidation: true },
-    ...(log ? { log: { debug: log, warn: log, error: log, deprecate: log } } : {}),
+    // knex prints by itself what it is not told to give to somebody.
+    log: { debug: log, warn: log, error: log, deprecate: log },
   };
 }
 
@@ -65,15 +74,7 @@ const SERVERS: Record<
       idle_in_transaction_session_timeout: timeouts.statementMs * 2,
       types: { getTypeParser: postgresParser() },
     } as Knex.PgConnectionConfig,
-    pool: {
-      min: 0,
-      max: poolSize,
-      createTimeoutMillis: timeouts.connectMs,
-      afterCreate: (connection: GuardedConnection, done: Done) => {
-        guard(connection, timeouts);
-        done(null, connection);
-      },
-    },
+    pool: poolOf(poolSize, timeouts, (connection, done) => done(null, connection)),
   }),
 
   mariadb: (address, poolSize, timeouts) => ({
@@ -85,19 +86,36 @@ const SERVERS: Record<
       connectTimeout: timeouts.connectMs,
       supportBigNumbers: true,
     } as Knex.MySql2ConnectionConfig,
-    pool: {
-      min: 0,
-      max: poolSize,
-      createTimeoutMillis: timeouts.connectMs,
-      afterCreate: (connection: GuardedConnection, done: Done) => {
-        guard(connection, timeouts);
-        setUpMariadb(connection, timeouts, done);
-      },
-    },
+    pool: poolOf(poolSize, timeouts, (connection, done) => setUpMariadb(connection, timeouts, done)),
   }),
 };
 
 type Done = (error: Error | null, connection: unknown) => void;
+
+/** No connection gets older than this, in milliseconds, so that each finds its way to where the name leads by now. */
+const OLDEST_MS = 600_000;
+
+function poolOf(
+  max: number,
+  timeouts: SqlTimeouts,
+  setUp: (connection: PooledConnection, done: Done) => void,
+): Knex.PoolConfig {
+  const life = createConnectionLife();
+  return {
+    min: 0,
+    max,
+    createTimeoutMillis: timeouts.connectMs,
+    maxConnectionLifetimeMillis: OLDEST_MS,
+    // Those that were opened together must not all be opened anew together.
+    maxConnectionLifetimeJitterMillis: OLDEST_MS / 5,
+    afterCreate: (connection: PooledConnection, done: Done) => {
+      guard(connection, timeouts);
+      life.adopt(connection);
+      setUp(connection, done);
+    },
+    validate: (connection: PooledConnection) => life.isUsable(connection),
+  } as Knex.PoolConfig;
+}
 
 function setUpSqlite(connection: SqliteConnection, done: Done, attempt = 1): void {
   // FULL: an acknowledged commit survives a power cut. The change to WAL fails at once, whatever the busy timeout says,

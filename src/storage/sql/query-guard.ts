@@ -7,6 +7,12 @@ export interface GuardedConnection {
   connection?: { stream: { destroy(error: Error): void } };
 }
 
+/** Ends a connection at once, without a word to the server: it may be one that does not listen. */
+export function cut(connection: GuardedConnection, why: string): void {
+  const stream = connection.stream ?? connection.connection?.stream;
+  stream?.destroy(Object.assign(new Error(why), { code: 'ETIMEDOUT' }));
+}
+
 /**
  * Cuts the connection when a query has no answer after `limitMs`. The server's own statement timeout comes first; this
  * one is for a server that hangs or a network that swallows packets, where the query, BEGIN and ROLLBACK included, would
@@ -14,14 +20,10 @@ export interface GuardedConnection {
  */
 export function guardQueries(connection: GuardedConnection, limitMs: number): void {
   const query = connection.query.bind(connection);
-  const cut = (): void => {
-    const stream = connection.stream ?? connection.connection?.stream;
-    stream?.destroy(Object.assign(new Error('the database did not answer in time'), { code: 'ETIMEDOUT' }));
-  };
   connection.query = (...args) => {
     const done = args.pop();
     if (typeof done !== 'function') throw new TypeError('a guarded query needs a callback');
-    const timer = setTimeout(cut, limitMs);
+    const timer = setTimeout(cut, limitMs, connection, 'the database did not answer in time');
     const finish = (...result: unknown[]): void => {
       clearTimeout(timer);
       (done as (...result: unknown[]) => void)(...result);
