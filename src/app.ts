@@ -49,6 +49,7 @@ import { createRenderer } from './http/render.ts';
 import { createCallerOf, factsOf, requestContext } from './http/request-context.ts';
 import { dispatch, type ErrorWriter, type Route } from './http/routes.ts';
 import { securityHeaders, sendPage } from './http/security-headers.ts';
+import { createUnreadableRequests, isConnectionFault, type UnreadableRequest } from './http/unreadable-requests.ts';
 import { createDigester } from './kit/digest.ts';
 import { AppError } from './kit/errors.ts';
 import { createSealer } from './kit/seal.ts';
@@ -57,6 +58,8 @@ import type { Services } from './services.ts';
 export interface App {
   /** For `http.createServer`. */
   handler: RequestListener;
+  /** Answers what Node cannot read. */
+  onUnreadable: UnreadableRequest;
   metrics: Metrics;
   /** From now on readiness says no, so that load balancers look elsewhere. */
   drain(): void;
@@ -336,7 +339,11 @@ export function createApp(services: Services, { version }: { version: string }):
   const forwardAuthTarget = basePath + FORWARD_AUTH;
   const app = new Koa();
   app.keys = cookieKeys;
-  app.on('error', (err) => log.error({ err }, 'response failed'));
+  app.on('error', (err) => {
+    // A caller who goes away, or whose body is no HTTP, is no fault of ours.
+    if (isConnectionFault(err)) log.debug({ err }, 'the connection failed');
+    else log.error({ err }, 'response failed');
+  });
   // Past the gate every request is for the issuer, whatever stands in front of this process; the engine builds its URLs from these.
   Object.defineProperties(app.request, {
     protocol: { get: () => issuerUrl.protocol.slice(0, -1) },
@@ -376,6 +383,11 @@ export function createApp(services: Services, { version }: { version: string }):
 
   return {
     handler: again.before(app.callback()),
+    onUnreadable: createUnreadableRequests({
+      maxHeaderBytes: config.maxHeaderBytes,
+      log,
+      observe: metrics.observe,
+    }),
     metrics,
     drain: () => {
       draining = true;

@@ -56,6 +56,13 @@ export const SETTINGS = {
     .optional()
     .describe('PEM certificate chain file; with `TLS_KEY` the server speaks HTTPS itself.'),
   TLS_KEY: z.string().min(1).optional().describe('PEM private key file.'),
+  GATEHOUSE_MAX_HEADER_BYTES: z.coerce
+    .number()
+    .int()
+    .min(8192)
+    .max(1_048_576)
+    .default(65_536)
+    .describe('Request line and headers together may be so large, in bytes; a larger request is refused with 431.'),
   GATEHOUSE_DATA_DIR: z.string().min(1).default('data').describe('Where development keeps what it generates.'),
   GATEHOUSE_TRUSTED_PROXIES: list.describe(
     'Addresses or CIDR ranges of proxies whose `X-Forwarded-*` headers are believed, comma-separated. Of public addresses, together at most as many as one /8 of IPv4 and one /20 of IPv6.',
@@ -237,6 +244,7 @@ export interface Config {
   databasePool: number;
   redisUrl: string | null;
   workers: number;
+  maxHeaderBytes: number;
   logLevel: Parsed['LOG_LEVEL'];
   tls: { certFile: string; keyFile: string } | null;
   dataDirectory: string;
@@ -304,6 +312,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     workers: settings.WEB_CONCURRENCY,
     logLevel: settings.LOG_LEVEL,
     tls,
+    maxHeaderBytes: settings.GATEHOUSE_MAX_HEADER_BYTES,
     dataDirectory: settings.GATEHOUSE_DATA_DIR,
     trustedProxies: settings.GATEHOUSE_TRUSTED_PROXIES,
     metrics: {

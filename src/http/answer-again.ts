@@ -40,6 +40,8 @@ const MAX_ANSWERS = 10_000;
 const MAX_REFUSALS = 500;
 /** A question is short. Bytes of its body. */
 const MAX_BODY = 4096;
+/** A question with more in its headers is answered anew. Characters. */
+const MAX_QUESTION = 16_384;
 /** Longer ones are not worth the memory, and a caller may have made them long. Characters. */
 const MAX_LENGTH = 4096;
 /** A malformed credential stays malformed; this bounds the time that stands in some of the bodies. Milliseconds. */
@@ -154,6 +156,8 @@ export function createAnswerAgain({
       } else text += `${name}: ${value}\n`;
     }
     if (bodyLength > (method === 'POST' ? MAX_BODY : 0)) return null;
+    // Digesting it would cost a stranger nothing and us more than the answer.
+    if (text.length > MAX_QUESTION) return null;
     const [only, ...others] = shown;
     const kind = bodyLength === 0 && only !== undefined && others.length === 0 ? malformedKind(...only) : null;
     // Whose failures are noted depends on where they come from.

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import { AppError } from '../kit/errors.ts';
 import type { Log } from '../kit/log.ts';
+import { createSeldom } from '../kit/seldom.ts';
 import { factsOf } from './request-context.ts';
 import type { ErrorWriter } from './routes.ts';
 
@@ -29,6 +30,9 @@ export const writeOAuthError: ErrorWriter = (ctx, error) => {
 /** A header that cannot be sent must not cost the answer it belongs to. */
 const fitForHeader = (value: string): string => value.replace(/[^\t\x20-\x7e]/g, '?');
 
+/** While a store is away everybody's request fails alike, and strangers choose how many there are. */
+const MOST_LINES = { most: 50, withinMs: 10_000 };
+
 /** The outermost catch: nothing leaves as a stack trace. */
 export function errorHandler({
   log,
@@ -39,6 +43,7 @@ export function errorHandler({
   write: ErrorWriter;
   translate?: TranslateError;
 }): Middleware {
+  const seldom = createSeldom(MOST_LINES);
   return async (ctx, next) => {
     try {
       await next();
@@ -48,9 +53,14 @@ export function errorHandler({
       if (ctx.headerSent) throw thrown;
       const { requestId } = factsOf(ctx);
       const { status } = error.entry;
-      if (status >= 500)
-        log.error({ requestId, error: error.code, err: error.cause ?? error }, error.internal ?? error.message);
-      else if (error.internal) log.info({ requestId, error: error.code, reason: error.internal }, 'refused');
+      if (status >= 500) {
+        const line = seldom(error.code);
+        if (line)
+          log.error(
+            { requestId, error: error.code, err: error.cause ?? error, ...line },
+            error.internal ?? error.message,
+          );
+      } else if (error.internal) log.info({ requestId, error: error.code, reason: error.internal }, 'refused');
       // A redirect that was prepared before it failed leads nowhere.
       ctx.remove('Location');
       for (const [name, value] of Object.entries(error.headers)) ctx.set(name, fitForHeader(value));

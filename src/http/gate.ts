@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import { AppError } from '../kit/errors.ts';
+import { headerValues } from './header-values.ts';
 import { factsOf } from './request-context.ts';
 
 /** Probes come by address, over plain HTTP, from inside. */
@@ -15,6 +16,10 @@ export function gate({ issuer, enforceHttps }: { issuer: string; enforceHttps: b
   const defaultPort = protocol === 'https:' ? '443' : '80';
   const accepted = new Set([host, port === '' ? `${host}:${defaultPort}` : host]);
   return (ctx, next) => {
+    if (headerValues(ctx.req, 'host').length > 1) {
+      // RFC 9112 3.2: two of them may mean one host to a proxy and another one here.
+      throw new AppError('invalid_request', { public: 'the Host header must not be repeated' });
+    }
     toOriginForm(ctx, accepted);
     if (OPEN_PATHS.has(ctx.path)) return next();
     // Some proxies ask under the name of the API they stand before. Nothing of the answer is made from it.

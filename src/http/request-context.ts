@@ -114,10 +114,13 @@ const lastOf = (header: string): string => header.slice(header.lastIndexOf(',') 
  * when what stands there is not an address.
  */
 export function clientBehindProxies(header: string, isTrustedProxy: (address: string) => boolean): string | null {
-  if (!header.includes(',')) return parseAddress(header);
-  const chain = header.split(',').map(parseAddress);
-  const first = chain.findLastIndex((address) => address === null || !isTrustedProxy(address));
-  return chain[Math.max(first, 0)] ?? null;
+  // From the right, and no further than the first that is not trusted: a caller may have sent thousands.
+  for (let end = header.length; ; ) {
+    const comma = header.lastIndexOf(',', end - 1);
+    const address = parseAddress(header.slice(comma + 1, end));
+    if (comma === -1 || address === null || !isTrustedProxy(address)) return address;
+    end = comma;
+  }
 }
 
 /** An address as proxies write it, in its canonical form: some add the port, some put IPv6 in brackets. Null when it is none. */

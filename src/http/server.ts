@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { monotonicMs } from '../kit/clock.ts';
+import type { UnreadableRequest } from './unreadable-requests.ts';
 
 export interface Listener {
   /**
@@ -33,11 +34,17 @@ export async function listen({
   port,
   hosts,
   tls,
+  maxHeaderBytes,
+  onUnreadable,
 }: {
   handler: RequestListener;
   port: number;
   hosts: readonly (string | undefined)[];
   tls: { certFile: string; keyFile: string } | null;
+  /** Request line and headers together; Node's own 16 KiB are less than common proxies pass on. */
+  maxHeaderBytes: number;
+  /** Answers what Node cannot read. */
+  onUnreadable: UnreadableRequest;
 }): Promise<Listener> {
   let draining = false;
   let arrived = 0;
@@ -65,6 +72,7 @@ export async function listen({
       ? createTlsServer(
           {
             ...TIMEOUTS,
+            maxHeaderSize: maxHeaderBytes,
             cert: readFileSync(tls.certFile),
             key: readFileSync(tls.keyFile),
             minVersion: 'TLSv1.2',
@@ -74,8 +82,9 @@ export async function listen({
           },
           polite,
         )
-      : createServer(TIMEOUTS, polite);
+      : createServer({ ...TIMEOUTS, maxHeaderSize: maxHeaderBytes }, polite);
     server.maxConnections = MAX_CONNECTIONS;
+    server.on('clientError', onUnreadable);
     server.on('connection', () => {
       arrived += 1;
     });

@@ -215,6 +215,18 @@ export const ERROR_CODES = {
     oauth: 'invalid_request',
     next: 'Send a smaller request.',
   },
+  headers_too_large: {
+    status: 431,
+    title: "The request's headers are too large",
+    oauth: 'invalid_request',
+    next: 'Send fewer or smaller headers: cookies mostly. The operator raises the limit with GATEHOUSE_MAX_HEADER_BYTES.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not arrive in time',
+    oauth: 'invalid_request',
+    next: 'Send the request again.',
+  },
   misdirected_host: {
     status: 421,
     title: 'This server does not answer for that host',

@@ -22,7 +22,14 @@ export async function runWeb(env: Env, { inCluster = false }: { inCluster?: bool
   if (inCluster) shareMetrics(app.metrics.registry);
 
   const hosts = config.host === 'localhost' ? ['127.0.0.1', '::1'] : [config.host];
-  const listener = await listen({ handler: app.handler, port: config.port, hosts, tls: config.tls });
+  const listener = await listen({
+    handler: app.handler,
+    port: config.port,
+    hosts,
+    tls: config.tls,
+    maxHeaderBytes: config.maxHeaderBytes,
+    onUnreadable: app.onUnreadable,
+  });
   // In a cluster the primary serves the metrics of all workers.
   const metrics =
     config.metrics.port !== null && !inCluster

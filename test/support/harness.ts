@@ -179,7 +179,14 @@ export async function startHarness({
   if (demo ?? !config.production) await loadDemo(services);
   adjust?.(services);
   const app = createApp(services, { version: '0.0.0-test' });
-  const listener = await listen({ handler: app.handler, port, hosts: ['127.0.0.1'], tls: null });
+  const listener = await listen({
+    handler: app.handler,
+    port,
+    hosts: ['127.0.0.1'],
+    tls: null,
+    maxHeaderBytes: config.maxHeaderBytes,
+    onUnreadable: app.onUnreadable,
+  });
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
   const issuer = new URL(config.issuer);

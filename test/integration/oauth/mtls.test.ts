@@ -127,6 +127,8 @@ describe('client certificates', () => {
         port,
         hosts: ['127.0.0.1'],
         tls: { certFile: server.certFile, keyFile: server.keyFile },
+        maxHeaderBytes: 65_536,
+        onUnreadable: world.harness.app.onUnreadable,
       });
     });
     after(async () => {
@@ -346,8 +348,15 @@ describe('client certificates', () => {
     it('are those of the client, never of the proxy', async () => {
       const direct = await freePort();
       const { certFile, keyFile } = server;
-      const { handler } = world.harness.app;
-      const listener = await listen({ handler, port: direct, hosts: ['127.0.0.1'], tls: { certFile, keyFile } });
+      const { handler, onUnreadable } = world.harness.app;
+      const listener = await listen({
+        handler,
+        port: direct,
+        hosts: ['127.0.0.1'],
+        tls: { certFile, keyFile },
+        maxHeaderBytes: 65_536,
+        onUnreadable,
+      });
       try {
         const fields = { ...GRANT, client_id: world.byCertificate.id };
         const reply = await post(world.harness, direct, '/oauth2/token', fields, { by: own });
