@@ -27,6 +27,9 @@ import { DEFAULT_PROVIDERS } from './domain/provider-keys/providers.ts';
 import type { Vault } from './domain/provider-keys/vault.ts';
 import { createManageResources, type ManageResources } from './domain/resources/manage-resources.ts';
 import type { ResourceServer } from './domain/resources/resource-server.ts';
+import { type CloseWindow, createCloseWindow, createCloseWindowInTime } from './domain/row-macs/close-window.ts';
+import { createRowMacs, type RowMacs } from './domain/row-macs/row-macs.ts';
+import { openRowWindow, type RowWindow } from './domain/row-macs/row-window.ts';
 import { BUILT_IN_SCOPES, type ScopeDefinition, stillHeld, userScopes } from './domain/scopes/scope.ts';
 import { type KeySet, loadKeySet } from './domain/signing-keys/key-set.ts';
 import { createKeyRotation, type KeyRotation } from './domain/signing-keys/rotation.ts';
@@ -42,6 +45,7 @@ import { newId } from './kit/ids.ts';
 import type { Log } from './kit/log.ts';
 import { createSealer, createWrappingRing, type Sealer } from './kit/seal.ts';
 import { createTaggedCache } from './kit/tagged-cache.ts';
+import { authenticStores } from './storage/authentic-stores.ts';
 import { createMemoryRateLimitStore } from './storage/memory/memory-rate-limit-store.ts';
 import { createMemoryThrottleStore } from './storage/memory/memory-throttle-store.ts';
 import type { Stores } from './storage/stores.ts';
@@ -52,6 +56,8 @@ export const CACHE_MS = 5000;
 const MAX_LOCAL_COUNTERS = 100_000;
 const KEYS_CHANGED = 'keys-changed';
 const CREDENTIALS_CHANGED = 'credentials-changed';
+const ROWS_AUTHENTICATED = 'rows-authenticated';
+const ROW_MACS_MIGRATION = '0003-row-macs';
 
 /** Everything the server does, without a way in. The web server and the command line are built on it. */
 export interface Services {
@@ -88,6 +94,9 @@ export interface Services {
   usage: UsageRecorder;
   rateLimits: RateLimits;
   announce: Announce;
+  rowMacs: RowMacs;
+  rowWindow: RowWindow;
+  closeRowWindow: CloseWindow;
   /** Tags of credentials that changed somewhere, and when that was said (milliseconds since the epoch). */
   onCredentialsChanged: (handler: (tags: readonly CredentialTag[], saidAtMs: number) => void) => void;
 }
@@ -115,15 +124,31 @@ export async function createServices({
   const { messages } = given;
   const announce: Announce = (...tags) =>
     messages.publish(CREDENTIALS_CHANGED, JSON.stringify({ tags, at: clock.nowMs() }));
-  const stores: Stores = { ...given, tokens: announcingTokens(given.tokens, announce) };
   const { dialect } = product;
   const catalogue = [...dialect.scopes, ...BUILT_IN_SCOPES];
   const api = apiOf(config, dialect, catalogue, clock);
 
   const sealer = createSealer(secrets.ring);
-  const dataKeys = await loadDataKeys({ store: stores.dataKeys, sealer, clock });
+  const dataKeys = await loadDataKeys({ store: given.dataKeys, sealer, clock });
   const digester = createDigester(dataKeys.digest);
+  const rowWindow = await openRowWindow({ store: given.dataKeys, sealer });
+  const rowMacs = createRowMacs({
+    digester,
+    isClosed: rowWindow.isClosed,
+    onUnusable: (table, id) =>
+      log.warn({ table, id }, 'a row that authorizes was not written by this server or was changed; it is not used'),
+  });
+  const authentic = authenticStores(given, rowMacs);
+  const stores: Stores = { ...authentic, tokens: announcingTokens(authentic.tokens, announce) };
   const audit = createAudit({ store: stores.audit, clock });
+  messages.subscribe(ROWS_AUTHENTICATED, () => void rowWindow.refresh().catch(() => undefined));
+  const closeRowWindow = createCloseWindow({
+    store: stores.rowMacs,
+    macs: rowMacs,
+    window: rowWindow,
+    audit,
+    onClosed: () => messages.publish(ROWS_AUTHENTICATED, ''),
+  });
   const holder = newId(hostname());
 
   const clients = createTaggedCache<Client>({
@@ -251,6 +276,13 @@ export async function createServices({
         idempotentRequests: stores.idempotentRequests,
         usage: stores.usage,
         usageRetentionSeconds: config.usageRetentionSeconds,
+        closeRowWindow: createCloseWindowInTime({
+          window: rowWindow,
+          close: closeRowWindow,
+          migratedAtMs: async () =>
+            (await stores.migrations.status()).find(({ name }) => name === ROW_MACS_MIGRATION)?.appliedAt ?? null,
+          clock,
+        }),
         warnExpiring: createWarnExpiring({ apiKeys: stores.apiKeys, audit, clock }),
       }),
       leases: stores.leases,
@@ -315,6 +347,9 @@ export async function createServices({
         log.warn({ err }, active ? 'rate limits are counted in this process alone' : 'rate limits are shared again'),
     }),
     announce,
+    rowMacs,
+    rowWindow,
+    closeRowWindow,
     onCredentialsChanged,
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { repeated } from './input.ts';
 import { answering } from './result.ts';
 import { withServices } from './services.ts';
 import { count } from './text.ts';
@@ -14,6 +15,12 @@ export function addSecretsCommands(program: Command): void {
     .command('add-api-key-pepper')
     .description('Digest API keys under a new key from now on; each key follows at its next use')
     .action(answering(addApiKeyPepper));
+  secrets
+    .command('authenticate-rows')
+    .description('After an update: let no row that authorizes count without a MAC that only the secrets can make')
+    .option('--trust <id>', 'Put a MAC on this row as it is now, after a change of your own by SQL', repeated)
+    .option('--reopen', 'Let rows without a MAC count again, to go back to a version that makes none')
+    .action(answering(authenticate));
 }
 
 const rotate = () =>
@@ -69,6 +76,38 @@ const addApiKeyPepper = () =>
     return {
       json: { pepper },
       text: `API keys are digested under ${pepper} from now on. Servers that run learn of it by themselves; keys out there stay good.`,
+    };
+  });
+
+const authenticate = ({ trust = [], reopen = false }: { trust?: string[]; reopen?: boolean }) =>
+  withServices(async ({ stores, rowMacs, rowWindow, closeRowWindow, audit }) => {
+    if (reopen) {
+      await rowWindow.reopen();
+      await audit('rows.window_reopened');
+      return {
+        json: { closed: false, authenticated: 0 },
+        text: 'Rows without a MAC count again. An older version can start now; the newer one closes this by itself when it runs its jobs.',
+      };
+    }
+    if (trust.length > 0) {
+      const { authenticateRows } = await import('../domain/row-macs/authenticate-rows.ts');
+      const authenticated = await authenticateRows(stores.rowMacs, rowMacs, { ids: new Set(trust) });
+      await audit('rows.authenticated', { details: { rows: authenticated, trusted: trust.join(' ').slice(0, 512) } });
+      return {
+        json: { closed: rowWindow.isClosed(), authenticated },
+        text: `Put a MAC on ${count(authenticated, 'row')} as it is now.`,
+      };
+    }
+    if (rowWindow.isClosed()) {
+      return {
+        json: { closed: true, authenticated: 0 },
+        text: 'Every row needs its MAC already. `gatehouse doctor` names those that are not used.',
+      };
+    }
+    const authenticated = await closeRowWindow();
+    return {
+      json: { closed: true, authenticated },
+      text: `Put a MAC on ${count(authenticated, 'row')}. From now on no row that authorizes counts without one.`,
     };
   });
 

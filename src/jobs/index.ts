@@ -23,6 +23,7 @@ export function createJobs({
   usage,
   usageRetentionSeconds,
   warnExpiring,
+  closeRowWindow,
 }: {
   tokens: DurableTokenStore;
   throttle: ThrottleStore;
@@ -36,6 +37,7 @@ export function createJobs({
   usage: Pick<UsageStore, 'purge'>;
   usageRetentionSeconds: number;
   warnExpiring: (limit: number) => Promise<number>;
+  closeRowWindow: () => Promise<number>;
 }): Job[] {
   return [
     {
@@ -75,6 +77,7 @@ export function createJobs({
       run: () => drainInBatches((limit) => usage.purge(clock.nowMs() - usageRetentionSeconds * 1000, limit)),
     },
     { name: 'warn-expiring-api-keys', intervalSeconds: 3600, run: () => drainInBatches(warnExpiring) },
+    { name: 'authenticate-rows', intervalSeconds: 600, run: closeRowWindow },
     { name: 'rotate-signing-keys', intervalSeconds: 10, run: () => rotation.run() },
   ];
 }

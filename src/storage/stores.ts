@@ -1,4 +1,4 @@
-import type { AccountStore } from '../domain/accounts/account-store.ts';
+import type { StoredAccounts } from '../domain/accounts/account-store.ts';
 import type { ApiKeyStore } from '../domain/api-keys/api-key-store.ts';
 import type { AuditStore } from '../domain/audit/audit-store.ts';
 import type { ClientStore } from '../domain/clients/client-store.ts';
@@ -10,13 +10,14 @@ import type { RateLimitStore } from '../domain/limits/rate-limit-store.ts';
 import type { ThrottleStore } from '../domain/limits/throttle-store.ts';
 import type { ProviderKeyStore } from '../domain/provider-keys/provider-key-store.ts';
 import type { ResourceServerStore } from '../domain/resources/resource-server-store.ts';
+import type { RowMacStore } from '../domain/row-macs/row-mac-store.ts';
 import type { SigningKeyStore } from '../domain/signing-keys/signing-key-store.ts';
 import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
 import type { UsageStore } from '../domain/usage/usage-store.ts';
 
 /** Everything one process keeps outside itself. Every method throws StoreUnavailableError when its server does not answer. */
 export interface Stores {
-  accounts: AccountStore;
+  accounts: StoredAccounts;
   clients: ClientStore;
   resources: ResourceServerStore;
   consents: ConsentStore;
@@ -31,6 +32,7 @@ export interface Stores {
   throttle: ThrottleStore;
   audit: AuditStore;
   leases: LeaseStore;
+  rowMacs: RowMacStore;
   /** Resolves when every server answers; otherwise StoreUnavailableError, whose `internal` names 'database' or 'redis'. */
   ping(): Promise<void>;
   counters: StorageCounters;

@@ -127,10 +127,10 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
       const key = keyOf({ namespace: newId('ns'), revokedAt: 1 });
       await keys.insert(key);
       const { environment, namespace } = key;
-      expect(await keys.ownsNamespace(owner.id, environment, namespace)).to.equal(true);
-      expect(await keys.ownsNamespace(owner.id, 'another', namespace)).to.equal(false);
-      expect(await keys.ownsNamespace(newId('acc'), environment, namespace)).to.equal(false);
-      expect(await keys.ownsNamespace(owner.id, environment, newId('ns'))).to.equal(false);
+      expect(await keys.listOfNamespace(owner.id, environment, namespace, 1)).to.have.length(1);
+      expect(await keys.listOfNamespace(owner.id, 'another', namespace, 1)).to.deep.equal([]);
+      expect(await keys.listOfNamespace(newId('acc'), environment, namespace, 1)).to.deep.equal([]);
+      expect(await keys.listOfNamespace(owner.id, environment, newId('ns'), 1)).to.deep.equal([]);
     });
 
     it('counts the live keys of an owner, and says when each was last used', async () => {

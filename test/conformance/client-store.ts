@@ -4,7 +4,7 @@ import type { ClientStore } from '../../src/domain/clients/client-store.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { AWKWARD_TEXT, countTrue, parallel } from './parallel.ts';
 
-const client = (changes: Partial<Client> = {}): Client => ({
+export const clientOf = (changes: Partial<Client> = {}): Client => ({
   id: newId('client'),
   name: 'A client',
   applicationType: 'web',
@@ -34,7 +34,7 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
     });
 
     it('keeps every field', async () => {
-      const full = client({
+      const full = clientOf({
         name: AWKWARD_TEXT,
         applicationType: 'native',
         authMethod: 'private_key_jwt',
@@ -54,7 +54,7 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
         tokenBinding: 'mtls',
         ownerId: newId('acc'),
       });
-      const empty = client();
+      const empty = clientOf();
       for (const inserted of [full, empty]) {
         expect(await clients.insert(inserted)).to.equal(true);
         expect(await clients.find(inserted.id)).to.deep.equal(inserted);
@@ -67,24 +67,30 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
 
     it('takes an id once, and tells ids apart that differ in case', async () => {
       const id = newId('Client');
-      expect(countTrue(await parallel(20, () => clients.insert(client({ id }))))).to.equal(1);
-      expect(await clients.insert(client({ id: id.toLowerCase() }))).to.equal(true);
+      expect(countTrue(await parallel(20, () => clients.insert(clientOf({ id }))))).to.equal(1);
+      expect(await clients.insert(clientOf({ id: id.toLowerCase() }))).to.equal(true);
       expect((await clients.find(id))?.id).to.equal(id);
     });
 
     it('updates all fields when nobody did since', async () => {
-      const inserted = client();
+      const inserted = clientOf();
       await clients.insert(inserted);
-      const changed = client({ id: inserted.id, name: 'Changed', requirePkce: false, scopes: ['a'], updatedAt: 2e12 });
+      const changed = clientOf({
+        id: inserted.id,
+        name: 'Changed',
+        requirePkce: false,
+        scopes: ['a'],
+        updatedAt: 2e12,
+      });
       expect(await clients.update(changed, inserted.updatedAt)).to.equal(true);
       expect(await clients.find(inserted.id)).to.deep.equal(changed);
       expect(await clients.update({ ...changed, updatedAt: 3e12 }, inserted.updatedAt), 'stale').to.equal(false);
       expect(await clients.find(inserted.id)).to.deep.equal(changed);
-      expect(await clients.update(client(), 1), 'unknown').to.equal(false);
+      expect(await clients.update(clientOf(), 1), 'unknown').to.equal(false);
     });
 
     it('lets exactly one of 50 operators that read the same version write theirs', async () => {
-      const inserted = client();
+      const inserted = clientOf();
       await clients.insert(inserted);
       const results = await parallel(50, (index) =>
         clients.update(
@@ -97,7 +103,7 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
     });
 
     it('removes, once', async () => {
-      const inserted = client();
+      const inserted = clientOf();
       await clients.insert(inserted);
       expect(countTrue(await parallel(10, () => clients.remove(inserted.id)))).to.equal(1);
       expect(await clients.find(inserted.id)).to.equal(null);
@@ -106,17 +112,17 @@ export function clientStoreSuite(open: () => Promise<ClientStore>): void {
     it('lists the clients of one owner, newest first', async () => {
       const ownerId = newId('acc');
       const [old, new1, new2] = [
-        client({ ownerId, createdAt: 1 }),
-        client({ ownerId, createdAt: 2, id: newId('a') }),
-        client({ ownerId, createdAt: 2, id: newId('b') }),
+        clientOf({ ownerId, createdAt: 1 }),
+        clientOf({ ownerId, createdAt: 2, id: newId('a') }),
+        clientOf({ ownerId, createdAt: 2, id: newId('b') }),
       ];
-      for (const each of [new1, old, new2, client({ ownerId: newId('acc') })]) await clients.insert(each);
+      for (const each of [new1, old, new2, clientOf({ ownerId: newId('acc') })]) await clients.insert(each);
       expect(await clients.listByOwner(ownerId)).to.deep.equal([new2, new1, old]);
       expect(await clients.listByOwner(newId('acc'))).to.deep.equal([]);
     });
 
     it('lists page by page, ordered by id', async () => {
-      for (const prefix of ['a', 'B', 'c', '_']) await clients.insert(client({ id: newId(prefix) }));
+      for (const prefix of ['a', 'B', 'c', '_']) await clients.insert(clientOf({ id: newId(prefix) }));
       const all = (await clients.list({ limit: 1000 })).map(({ id }) => id);
       expect(all).to.deep.equal([...all].sort());
       const [first, second, third] = all;

@@ -4,7 +4,7 @@ import type { ConsentStore } from '../../src/domain/consents/consent-store.ts';
 import { newId } from '../../src/kit/ids.ts';
 import { AWKWARD_TEXT, parallel } from './parallel.ts';
 
-const consent = (changes: Partial<Consent> = {}): Consent => ({
+export const consentOf = (changes: Partial<Consent> = {}): Consent => ({
   accountId: newId('acc'),
   clientId: newId('client'),
   scopes: ['openid', 'email'],
@@ -22,7 +22,7 @@ export function consentStoreSuite(open: () => Promise<ConsentStore>): void {
     });
 
     it('keeps every field and replaces them all', async () => {
-      const first = consent();
+      const first = consentOf();
       await consents.save(first);
       expect(await consents.find(first.accountId, first.clientId)).to.deep.equal(first);
       const second = { ...first, scopes: [], claims: [], resources: {}, updatedAt: 1_800_000_000_000 };
@@ -31,7 +31,7 @@ export function consentStoreSuite(open: () => Promise<ConsentStore>): void {
     });
 
     it('is apart for every pair of account and client', async () => {
-      const saved = consent();
+      const saved = consentOf();
       await consents.save(saved);
       expect(await consents.find(saved.accountId, newId('client'))).to.equal(null);
       expect(await consents.find(newId('acc'), saved.clientId)).to.equal(null);
@@ -39,15 +39,15 @@ export function consentStoreSuite(open: () => Promise<ConsentStore>): void {
     });
 
     it('survives 50 parallel saves of one pair', async () => {
-      const saved = consent();
+      const saved = consentOf();
       await parallel(50, (index) => consents.save({ ...saved, updatedAt: index }));
       expect((await consents.find(saved.accountId, saved.clientId))?.updatedAt).to.be.within(0, 49);
     });
 
     it('removes one, those of an account, those of a client', async () => {
-      const saved = consent();
-      const sameAccount = consent({ accountId: saved.accountId });
-      const sameClient = consent({ clientId: saved.clientId });
+      const saved = consentOf();
+      const sameAccount = consentOf({ accountId: saved.accountId });
+      const sameClient = consentOf({ clientId: saved.clientId });
       const exists = async ({ accountId, clientId }: Consent) => (await consents.find(accountId, clientId)) !== null;
       for (const each of [saved, sameAccount, sameClient]) await consents.save(each);
 

@@ -14,7 +14,7 @@ import { requirePart } from '../support/requirements.ts';
 import { failureOf } from './failure-of.ts';
 import { silentLog } from './open-stores.ts';
 
-const ALL = ['0001-initial', '0002-api-credentials'];
+const ALL = ['0001-initial', '0002-api-credentials', '0003-row-macs'];
 
 const folders: string[] = [];
 

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import type { Env } from '../../config/env.ts';
 import { ConfigError } from '../../config/problems.ts';
 import { loadSecrets } from '../../config/secrets.ts';
-import { loadDataKeys } from '../../domain/data-keys/load-data-keys.ts';
+import { type DataKeys, loadDataKeys } from '../../domain/data-keys/load-data-keys.ts';
 import { isReadable, PROVIDER_KEY_PURPOSE } from '../../domain/provider-keys/envelope.ts';
 import { loadSigningKey } from '../../domain/signing-keys/key-material.ts';
 import { SIGNING_ALGORITHMS } from '../../domain/signing-keys/signing-key.ts';
@@ -13,6 +13,7 @@ import { createSealer, createWrappingRing, SealError, type Sealer, type Wrapping
 import type { Stores } from '../../storage/stores.ts';
 import { count } from '../text.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
+import { examineRows } from './rows.ts';
 
 /** Whether the secrets open what the database holds. Makes nothing. */
 export async function examineKeys({
@@ -31,12 +32,13 @@ export async function examineKeys({
 
   let sealer: Sealer;
   let ring: WrappingRing;
+  let dataKeys: DataKeys;
   try {
     // "Not empty": a missing secret is then reported instead of made.
     const secrets = loadSecrets(env, config, false);
     sealer = createSealer(secrets.ring);
     ring = createWrappingRing(secrets.ring, PROVIDER_KEY_PURPOSE);
-    await loadDataKeys({ store: stores.dataKeys, sealer, clock });
+    dataKeys = await loadDataKeys({ store: stores.dataKeys, sealer, clock });
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof SealError)) throw error;
     const detail = error instanceof ConfigError ? error.problems.join('; ') : error.message;
@@ -47,6 +49,7 @@ export async function examineKeys({
     ...(await examineSigningKeys(stores, sealer)),
     ...(await examineProviderKeys(stores, ring)),
     await examineRing(stores, sealer, ring),
+    ...(await examineRows(stores, dataKeys, sealer)),
   ];
 }
 

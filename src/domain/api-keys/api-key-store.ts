@@ -33,8 +33,8 @@ export interface ApiKeyStore {
     after?: { createdAt: number; id: string };
     limit: number;
   }): Promise<ApiKey[]>;
-  /** Whether the owner has a key of this environment, revoked or not, with this namespace. */
-  ownsNamespace(ownerId: string, environment: string, namespace: string): Promise<boolean>;
+  /** Keys of the owner in this environment, revoked or not, with this namespace; at most `limit`. */
+  listOfNamespace(ownerId: string, environment: string, namespace: string, limit: number): Promise<ApiKey[]>;
   /** Keys of the owner that are neither revoked nor expired. */
   countLive(ownerId: string, nowMs: number): Promise<number>;
   /** The owner's keys, revoked ones included, that were made by something else than the owner in person. In no order. */

@@ -28,6 +28,9 @@ export const AUDIT_TYPES = [
   'signing_key.retired',
   'signing_key.removed',
   'secrets.rotated',
+  /** Every row that authorizes has its MAC from now on; `rows` had none. */
+  'rows.authenticated',
+  'rows.window_reopened',
   'account.scopes_set',
   'login.refresh_token_reused',
   'login.refresh_token_replayed',

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import { randomBytes } from '../../kit/random.ts';
 import { SealError, type Sealer } from '../../kit/seal.ts';
-import { DATA_KEY_NAMES, dataKeyContext, type FixedDataKeyName } from './data-key.ts';
+import { DATA_KEY_NAMES, type FixedDataKeyName, openDataKey, sealDataKey } from './data-key.ts';
 import type { DataKeyStore } from './data-key-store.ts';
 
 /** Those of fixed names; the peppers are in peppers.ts. */
@@ -25,7 +25,8 @@ export async function loadDataKeys({
     const createdAt = clock.nowMs();
     const fresh = DATA_KEY_NAMES.map((name) => ({
       name,
-      sealed: sealer.seal(randomBytes(32), dataKeyContext(name)),
+      // A new database has no row without a MAC, and never takes one.
+      sealed: sealDataKey({ name, key: randomBytes(32), rowsNeedMacs: true }, sealer),
       createdAt,
     }));
     await store.insertAll(fresh);
@@ -34,7 +35,7 @@ export async function loadDataKeys({
   const entries = DATA_KEY_NAMES.map((name): [FixedDataKeyName, Buffer] => {
     const row = rows.find((candidate) => candidate.name === name);
     if (!row) throw new SealError(`the data key "${name}" is missing from the database; restore it from a backup`);
-    return [name, sealer.open(row.sealed, dataKeyContext(name))];
+    return [name, openDataKey(row, sealer).key];
   });
   return Object.fromEntries(entries) as Record<FixedDataKeyName, Buffer>;
 }
@@ -44,8 +45,8 @@ export async function resealDataKeys(store: DataKeyStore, sealer: Sealer): Promi
   let changed = 0;
   for (const { name, sealed } of await store.list()) {
     if (sealer.isCurrent(sealed)) continue;
-    const context = dataKeyContext(name);
-    if (await store.reseal(name, sealed, sealer.seal(sealer.open(sealed, context), context))) changed += 1;
+    const opened = openDataKey({ name, sealed }, sealer);
+    if (await store.reseal(name, sealed, sealDataKey({ name, ...opened }, sealer))) changed += 1;
   }
   return changed;
 }

@@ -7,7 +7,10 @@ import type { RecordAudit } from '../audit/audit.ts';
 import { type DataKey, dataKeyContext, type PepperName, pepperNumber } from './data-key.ts';
 import type { DataKeyStore } from './data-key-store.ts';
 
-/** One of the keys that API keys are digested under. Someone who can write the database but lacks it can plant no key. */
+/**
+ * One of the keys that API keys are digested under. Someone who can write the database but lacks it can make no digest of a key of
+ * their own; and nobody makes of one key's row that of another (row-macs/row-macs.ts).
+ */
 export interface Pepper {
   id: PepperName;
   digester: Digester;

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint, type JWK } from 'jose';
-import type { Sealer } from '../../kit/seal.ts';
+import { SealError, type Sealer } from '../../kit/seal.ts';
 import type { SigningAlgorithm, SigningKey } from './signing-key.ts';
 
 const generate = promisify(generateKeyPair);
@@ -17,6 +17,9 @@ export interface LoadedSigningKey {
   publicJwk: JWK;
   privateJwk: JWK;
 }
+
+/** As Node names them. */
+const KEY_TYPES: Readonly<Record<SigningAlgorithm, string>> = { RS256: 'rsa', ES256: 'ec' };
 
 const context = (kid: string): string => `signing-key:${kid}`;
 
@@ -44,19 +47,24 @@ export async function generateSigningKey(
   };
 }
 
-/** Throws SealError when the ring does not open the key. */
+/**
+ * Throws SealError when the ring does not open the key, or the row calls it by another algorithm. The public half is made of the sealed
+ * one: whoever can write the database must not be able to publish a key of their own in our name.
+ */
 export function loadSigningKey(key: SigningKey, sealer: Sealer): LoadedSigningKey {
   const { kid, algorithm, state } = key;
   const privateJwk = JSON.parse(sealer.open(key.sealedPrivateJwk, context(kid)).toString()) as JWK;
   const named = { kid, alg: algorithm, use: 'sig' };
   const privateKey = createPrivateKey({ key: privateJwk as never, format: 'jwk' });
+  if (privateKey.asymmetricKeyType !== KEY_TYPES[algorithm]) throw new SealError(`${kid} is no key for ${algorithm}`);
+  const publicKey = createPublicKey(privateKey);
   return {
     kid,
     algorithm,
     state,
     privateKey,
-    publicKey: createPublicKey(privateKey),
-    publicJwk: { ...(JSON.parse(key.publicJwk) as JWK), ...named },
+    publicKey,
+    publicJwk: { ...(publicKey.export({ format: 'jwk' }) as JWK), ...named },
     privateJwk: { ...privateJwk, ...named },
   };
 }

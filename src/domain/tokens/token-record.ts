@@ -41,6 +41,12 @@ export const SHORT_LIVED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
   'ClientCredentials',
 ]);
 
+/**
+ * Kinds that are found by something else than their value (a session by uid), or whose payload holds a cookie value (an
+ * interaction remembers the session): sealed whole. All others lose their `jti`, which is the bearer value.
+ */
+export const SEALED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>(['Session', 'Interaction', 'DeviceCode']);
+
 export interface TokenRecord {
   kind: TokenKind;
   /** Keyed digest of the bearer value; the value itself is never stored. */

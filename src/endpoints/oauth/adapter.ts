@@ -46,7 +46,11 @@ export function createAdapterFactory({
    * what the other was given. Per client the newest entry that has a grant counts.
    */
   async function siblings(uid: string): Promise<EnginePayload | undefined> {
-    const [newest, ...older] = (await tokens.findByUid(uid)).map((record) => codec.decode(record));
+    // By the uid that is sealed: a row that only says so belongs to another sign-in.
+    const [newest, ...older] = (await tokens.findByUid(uid))
+      .map((record) => codec.open(record))
+      .filter((session) => session?.uid === uid)
+      .filter((session) => session !== null);
     if (!newest) return undefined;
     const authorizations: Authorizations = {};
     for (const session of [newest, ...older]) {
@@ -121,7 +125,8 @@ export function createAdapterFactory({
         const record = known?.kind === kind && known.id === key ? known : await tokens.find(kind, key);
         if (!record) return undefined;
         if (unit && kind === 'Grant') unit.grant = record;
-        const payload = codec.decode(record, id);
+        const payload = codec.open(record, id);
+        if (!payload) return undefined;
         // Signing out ends what every tab of this sign-in was given.
         const all = kind === 'Session' && isSigningOut() ? await siblings(payload.uid ?? '') : undefined;
         return { ...payload, ...(all && { authorizations: all.authorizations }) } as AdapterPayload;
@@ -131,7 +136,7 @@ export function createAdapterFactory({
       },
       async findByUserCode(userCode) {
         const record = await tokens.findByUserCode(userCode);
-        return record ? (codec.decode(record) as AdapterPayload) : undefined;
+        return ((record && codec.open(record)) ?? undefined) as AdapterPayload | undefined;
       },
       async consume(id) {
         const key = codec.keyOf(kind, id);

@@ -39,7 +39,7 @@ export function createFindSession({
     const key = codec.keyOf('Session', value);
     const record = await tokens.find('Session', key);
     if (!record) return null;
-    const { accountId, loginTs } = codec.decode(record) as { accountId?: string; loginTs?: number };
+    const { accountId, loginTs } = (codec.open(record) ?? {}) as { accountId?: string; loginTs?: number };
     if (accountId === undefined || loginTs === undefined) return null;
     // A session slides while it is used; at an absolute age it ends all the same.
     const expiresAt = Math.min(record.expiresAt ?? Number.MAX_SAFE_INTEGER, loginTs + absoluteSeconds);

@@ -78,7 +78,9 @@ export function createFindToken({
     ]);
     const now = clock.nowSeconds();
     const live = (record: TokenRecord): boolean => record.expiresAt === null || record.expiresAt > now;
-    return grant !== null && live(grant) && (sessions === null || sessions.some(live));
+    // By the uid that is sealed: a row that only says so belongs to another sign-in.
+    const isOfSignIn = (session: TokenRecord): boolean => live(session) && codec.open(session)?.uid === sessionUid;
+    return grant !== null && live(grant) && (sessions === null || sessions.some(isOfSignIn));
   }
 
   async function findJwt(value: string): Promise<FoundToken | null> {

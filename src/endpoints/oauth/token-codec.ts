@@ -1,7 +1,7 @@
-import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
+import { SEALED_KINDS, type TokenKind, type TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
-import type { Sealer } from '../../kit/seal.ts';
+import { SealError, type Sealer } from '../../kit/seal.ts';
 
 /** The engine's payload of any model; only what the store needs to know is named. */
 export interface EnginePayload {
@@ -26,12 +26,6 @@ export interface Granted {
   resources?: unknown;
 }
 
-/**
- * Kinds that are found by something else than their value (a session by uid), or whose payload holds a cookie value (an
- * interaction remembers the session): sealed whole. All others lose their `jti`, which is the bearer value.
- */
-const SEALED: ReadonlySet<TokenKind> = new Set<TokenKind>(['Session', 'Interaction', 'DeviceCode']);
-
 /** Kept after their expiry, so that a late replay of a used code is still recognised. */
 const KEEP_SECONDS: Partial<Record<TokenKind, number>> = { AuthorizationCode: 3600 };
 
@@ -41,6 +35,8 @@ export interface TokenCodec {
   encode(kind: TokenKind, value: string, payload: EnginePayload, expiresInSeconds?: number): TokenRecord;
   /** `value` is unknown when the record was found by uid or user code; then the sealed payload gives it back. */
   decode(record: TokenRecord, value?: string): EnginePayload;
+  /** The same for kinds that are sealed; null for one that somebody else changed. */
+  open(record: TokenRecord, value?: string): EnginePayload | null;
 }
 
 /** The grant a record ends with. An interaction only mentions one, and must outlive it: it may be what ends it. */
@@ -67,8 +63,28 @@ export function createTokenCodec({
   clock: Clock;
 }): TokenCodec {
   const keyOf = (kind: TokenKind, value: string): string => digester.digest(kind, value);
+
+  function decode(record: TokenRecord, value?: string): EnginePayload {
+    const { kind, id } = record;
+    const payload = JSON.parse(
+      SEALED_KINDS.has(kind) ? sealer.open(record.payload, `${kind}:${id}`).toString() : record.payload,
+    ) as EnginePayload;
+    if (value !== undefined) payload.jti = value;
+    if (record.consumedAt !== null) payload.consumed = Math.floor(record.consumedAt / 1000);
+    return payload;
+  }
+
   return {
     keyOf,
+    decode,
+    open(record, value) {
+      try {
+        return decode(record, value);
+      } catch (error) {
+        if (error instanceof SealError) return null;
+        throw error;
+      }
+    },
     encode(kind, value, payload, expiresInSeconds) {
       const id = keyOf(kind, value);
       const { jti: _, consumed: __, ...rest } = payload;
@@ -77,7 +93,7 @@ export function createTokenCodec({
       return {
         kind,
         id,
-        payload: SEALED.has(kind)
+        payload: SEALED_KINDS.has(kind)
           ? sealer.seal(JSON.stringify({ ...rest, jti: value }), `${kind}:${id}`)
           : JSON.stringify(rest),
         grantId: grantOf(kind, value, payload),
@@ -90,15 +106,6 @@ export function createTokenCodec({
         consumedAt: null,
         receipt: null,
       };
-    },
-    decode(record, value) {
-      const { kind, id } = record;
-      const payload = JSON.parse(
-        SEALED.has(kind) ? sealer.open(record.payload, `${kind}:${id}`).toString() : record.payload,
-      ) as EnginePayload;
-      if (value !== undefined) payload.jti = value;
-      if (record.consumedAt !== null) payload.consumed = Math.floor(record.consumedAt / 1000);
-      return payload;
     },
   };
 }

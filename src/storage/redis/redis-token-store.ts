@@ -1,3 +1,4 @@
+import type { Stored as WithMac } from '../../domain/row-macs/row-macs.ts';
 import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
@@ -11,7 +12,7 @@ export interface RedisTokenStore extends TokenStore {
 }
 
 /** The part of a record that a save replaces; without nulls, since there are many of these. */
-type Stored = Partial<Omit<TokenRecord, 'kind' | 'id' | 'consumedAt' | 'receipt'>> &
+type Stored = Partial<Omit<WithMac<TokenRecord>, 'kind' | 'id' | 'consumedAt' | 'receipt'>> &
   Pick<TokenRecord, 'payload' | 'createdAt'>;
 
 /**
@@ -117,7 +118,7 @@ function encode({ kind: _kind, id: _id, consumedAt: _consumedAt, receipt: _recei
   return JSON.stringify(stored, (_key, value: unknown) => value ?? undefined);
 }
 
-async function read(redis: RedisClient, member: string): Promise<TokenRecord | null> {
+async function read(redis: RedisClient, member: string): Promise<WithMac<TokenRecord> | null> {
   const [text, consumedAt, receipt] = await redis.hmget(recordKey(member), 'r', 'c', 'x');
   if (!text) return null;
   const stored = JSON.parse(text) as Stored;
@@ -133,5 +134,6 @@ async function read(redis: RedisClient, member: string): Promise<TokenRecord | n
     expiresAt: stored.expiresAt ?? null,
     consumedAt: consumedAt ? Number(consumedAt) : null,
     receipt: receipt ?? null,
+    ...(stored.rowMac === undefined ? {} : { rowMac: stored.rowMac }),
   };
 }

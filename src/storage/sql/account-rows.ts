@@ -1,6 +1,8 @@
 import { type Account, normalizeEmail } from '../../domain/accounts/account.ts';
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import type { Row } from './database.ts';
 import { fromJson } from './json.ts';
+import { storedMac } from './stored-mac.ts';
 
 export interface AccountRow {
   id: string;
@@ -14,6 +16,7 @@ export interface AccountRow {
   signed_out_at: number | null;
   created_at: number;
   updated_at: number;
+  row_mac: string | null;
 }
 
 export const ACCOUNT_COLUMNS: readonly (keyof AccountRow)[] = [
@@ -28,9 +31,10 @@ export const ACCOUNT_COLUMNS: readonly (keyof AccountRow)[] = [
   'signed_out_at',
   'created_at',
   'updated_at',
+  'row_mac',
 ];
 
-export function toAccountRow(account: Account): Row {
+export function toAccountRow(account: Stored<Account>): Row {
   const emailKey = normalizeEmail(account.email);
   if (emailKey === null) throw new TypeError('the email of an account must be an address');
   return {
@@ -46,10 +50,11 @@ export function toAccountRow(account: Account): Row {
     signed_out_at: account.signedOutAt,
     created_at: account.createdAt,
     updated_at: account.updatedAt,
+    row_mac: account.rowMac ?? null,
   };
 }
 
-export const toAccount = (row: AccountRow): Account => ({
+export const toAccount = (row: AccountRow): Stored<Account> => ({
   id: row.id,
   email: row.email,
   emailVerified: Boolean(row.email_verified),
@@ -61,4 +66,5 @@ export const toAccount = (row: AccountRow): Account => ({
   signedOutAt: row.signed_out_at,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
+  ...storedMac(row),
 });

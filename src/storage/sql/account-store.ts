@@ -1,11 +1,12 @@
 import type { Account } from '../../domain/accounts/account.ts';
-import type { AccountChange, AccountStore } from '../../domain/accounts/account-store.ts';
+import type { AccountChange, StoredAccounts } from '../../domain/accounts/account-store.ts';
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccount, toAccountRow } from './account-rows.ts';
 import type { Database, Value } from './database.ts';
 
 const COLUMNS = ACCOUNT_COLUMNS.join(', ');
 
-const CHANGEABLE: Record<keyof AccountChange, string> = {
+const CHANGEABLE: Record<keyof Stored<AccountChange>, string> = {
   emailVerified: 'email_verified',
   passwordHash: 'password_hash',
   givenName: 'given_name',
@@ -13,10 +14,11 @@ const CHANGEABLE: Record<keyof AccountChange, string> = {
   scopes: 'scopes',
   disabledAt: 'disabled_at',
   signedOutAt: 'signed_out_at',
+  rowMac: 'row_mac',
 };
 
-export function createAccountStore({ database }: { database: Database }): AccountStore {
-  const findBy = async (column: 'id' | 'email_key', value: string): Promise<Account | null> => {
+export function createAccountStore({ database }: { database: Database }): StoredAccounts {
+  const findBy = async (column: 'id' | 'email_key', value: string): Promise<Stored<Account> | null> => {
     const [row] = await database.rows<AccountRow>(`select ${COLUMNS} from accounts where ${column} = ?`, [value]);
     return row ? toAccount(row) : null;
   };
@@ -31,17 +33,22 @@ export function createAccountStore({ database }: { database: Database }): Accoun
       return (await database.rows<AccountRow>(sql, [after, limit])).map(toAccount);
     },
 
-    async update(id, change, atMs) {
+    async update(id, change, atMs, ifRowMac) {
       const assignments = ['updated_at = ?'];
       const values: Value[] = [atMs];
       for (const [field, column] of Object.entries(CHANGEABLE)) {
-        const value = change[field as keyof AccountChange];
+        const value = change[field as keyof Stored<AccountChange>];
         if (value === undefined) continue;
         assignments.push(`${column} = ?`);
         values.push(typeof value === 'object' && value !== null ? JSON.stringify(value) : value);
       }
-      const sql = `update accounts set ${assignments.join(', ')} where id = ?`;
-      return (await database.affected(sql, [...values, id])) === 1;
+      let where = 'id = ?';
+      values.push(id);
+      if (ifRowMac !== undefined) {
+        where += ifRowMac === null ? ' and row_mac is null' : ' and row_mac = ?';
+        if (ifRowMac !== null) values.push(ifRowMac);
+      }
+      return (await database.affected(`update accounts set ${assignments.join(', ')} where ${where}`, values)) === 1;
     },
 
     remove: (id) =>

@@ -1,6 +1,8 @@
 import type { ApiKey } from '../../domain/api-keys/api-key.ts';
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import type { Value } from './database.ts';
 import { fromJson } from './json.ts';
+import { storedMac } from './stored-mac.ts';
 
 export interface ApiKeyRow {
   id: string;
@@ -34,6 +36,7 @@ export interface ApiKeyRow {
   previous_used_at: number | null;
   warned_days: number | null;
   version: number;
+  row_mac: string | null;
 }
 
 export const API_KEY_COLUMNS = [
@@ -68,9 +71,10 @@ export const API_KEY_COLUMNS = [
   'previous_used_at',
   'warned_days',
   'version',
+  'row_mac',
 ] as const satisfies readonly (keyof ApiKeyRow)[];
 
-export const toApiKeyRow = (key: ApiKey): Record<keyof ApiKeyRow, Value> => ({
+export const toApiKeyRow = (key: Stored<ApiKey>): Record<keyof ApiKeyRow, Value> => ({
   id: key.id,
   owner_id: key.ownerId,
   name: key.name,
@@ -102,9 +106,10 @@ export const toApiKeyRow = (key: ApiKey): Record<keyof ApiKeyRow, Value> => ({
   previous_used_at: key.previousUsedAt,
   warned_days: key.warnedDays,
   version: key.version,
+  row_mac: key.rowMac ?? null,
 });
 
-export const toApiKey = (row: ApiKeyRow): ApiKey => ({
+export const toApiKey = (row: ApiKeyRow): Stored<ApiKey> => ({
   id: row.id,
   ownerId: row.owner_id,
   name: row.name,
@@ -141,4 +146,5 @@ export const toApiKey = (row: ApiKeyRow): ApiKey => ({
   previousUsedAt: row.previous_used_at,
   warnedDays: row.warned_days,
   version: row.version,
+  ...storedMac(row),
 });

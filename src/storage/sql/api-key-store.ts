@@ -79,9 +79,9 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return (await database.rows<ApiKeyRow>(sql, [...values, limit])).map(toApiKey);
     },
 
-    async ownsNamespace(ownerId, environment, namespace) {
-      const sql = 'select 1 as one from api_keys where owner_id = ? and namespace = ? and environment = ? limit 1';
-      return (await database.rows(sql, [ownerId, namespace, environment])).length > 0;
+    async listOfNamespace(ownerId, environment, namespace, limit) {
+      const sql = `${SELECT} owner_id = ? and namespace = ? and environment = ? limit ?`;
+      return (await database.rows<ApiKeyRow>(sql, [ownerId, namespace, environment, limit])).map(toApiKey);
     },
 
     async countLive(ownerId, nowMs) {

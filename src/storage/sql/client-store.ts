@@ -1,9 +1,11 @@
 import type { Client } from '../../domain/clients/client.ts';
 import type { ClientStore } from '../../domain/clients/client-store.ts';
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import type { Database, Value } from './database.ts';
 import { fromJson } from './json.ts';
+import { storedMac } from './stored-mac.ts';
 
-interface ClientRow {
+export interface ClientRow {
   id: string;
   name: string;
   application_type: Client['applicationType'];
@@ -22,11 +24,12 @@ interface ClientRow {
   owner_id: string | null;
   created_at: number;
   updated_at: number;
+  row_mac: string | null;
 }
 
 const COLUMNS =
   'id, name, application_type, auth_method, grant_types, redirect_uris, post_logout_redirect_uris, scopes, resources, ' +
-  'allowed_origins, require_pkce, jwks, secrets, certificate_thumbprints, token_binding, owner_id, created_at, updated_at';
+  'allowed_origins, require_pkce, jwks, secrets, certificate_thumbprints, token_binding, owner_id, created_at, updated_at, row_mac';
 
 export function createClientStore({ database }: { database: Database }): ClientStore {
   return {
@@ -58,7 +61,7 @@ export function createClientStore({ database }: { database: Database }): ClientS
   };
 }
 
-const toRow = (client: Client): Record<keyof ClientRow, Value> => ({
+const toRow = (client: Stored<Client>): Record<keyof ClientRow, Value> => ({
   id: client.id,
   name: client.name,
   application_type: client.applicationType,
@@ -77,9 +80,10 @@ const toRow = (client: Client): Record<keyof ClientRow, Value> => ({
   owner_id: client.ownerId,
   created_at: client.createdAt,
   updated_at: client.updatedAt,
+  row_mac: client.rowMac ?? null,
 });
 
-const toClient = (row: ClientRow): Client => ({
+export const toClient = (row: ClientRow): Stored<Client> => ({
   id: row.id,
   name: row.name,
   applicationType: row.application_type,
@@ -98,4 +102,5 @@ const toClient = (row: ClientRow): Client => ({
   ownerId: row.owner_id,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
+  ...storedMac(row),
 });

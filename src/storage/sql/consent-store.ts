@@ -1,34 +1,35 @@
+import type { Consent } from '../../domain/consents/consent.ts';
 import type { ConsentStore } from '../../domain/consents/consent-store.ts';
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import type { Database } from './database.ts';
 import { fromJson } from './json.ts';
+import { storedMac } from './stored-mac.ts';
 
-interface ConsentRow {
+export interface ConsentRow {
+  account_id: string;
+  client_id: string;
   scopes: string;
   claims: string;
   resources: string;
   updated_at: number;
+  row_mac: string | null;
 }
 
+const SELECT = 'select account_id, client_id, scopes, claims, resources, updated_at, row_mac from consents';
 const KEY = ['account_id', 'client_id'];
-const REPLACED = ['scopes', 'claims', 'resources', 'updated_at'];
+const REPLACED = ['scopes', 'claims', 'resources', 'updated_at', 'row_mac'];
 
 export function createConsentStore({ database }: { database: Database }): ConsentStore {
   return {
     async find(accountId, clientId) {
-      const sql = 'select scopes, claims, resources, updated_at from consents where account_id = ? and client_id = ?';
-      const [row] = await database.rows<ConsentRow>(sql, [accountId, clientId]);
-      if (!row) return null;
-      return {
+      const [row] = await database.rows<ConsentRow>(`${SELECT} where account_id = ? and client_id = ?`, [
         accountId,
         clientId,
-        scopes: fromJson(row.scopes),
-        claims: fromJson(row.claims),
-        resources: fromJson(row.resources),
-        updatedAt: row.updated_at,
-      };
+      ]);
+      return row ? toConsent(row) : null;
     },
 
-    save: (consent) =>
+    save: (consent: Stored<Consent>) =>
       database.upsert(
         'consents',
         {
@@ -38,6 +39,7 @@ export function createConsentStore({ database }: { database: Database }): Consen
           claims: JSON.stringify(consent.claims),
           resources: JSON.stringify(consent.resources),
           updated_at: consent.updatedAt,
+          row_mac: consent.rowMac ?? null,
         },
         KEY,
         REPLACED,
@@ -58,3 +60,13 @@ export function createConsentStore({ database }: { database: Database }): Consen
     },
   };
 }
+
+export const toConsent = (row: ConsentRow): Stored<Consent> => ({
+  accountId: row.account_id,
+  clientId: row.client_id,
+  scopes: fromJson(row.scopes),
+  claims: fromJson(row.claims),
+  resources: fromJson(row.resources),
+  updatedAt: row.updated_at,
+  ...storedMac(row),
+});

@@ -16,6 +16,7 @@ import { createMigrator } from './migrator.ts';
 import { createProviderKeyStore } from './provider-key-store.ts';
 import { createRateLimitStore } from './rate-limit-store.ts';
 import { createResourceServerStore } from './resource-server-store.ts';
+import { createRowMacStore } from './row-mac-store.ts';
 import { createSigningKeyStore } from './signing-key-store.ts';
 import { createSqliteFile } from './sqlite-file.ts';
 import { createThrottleStore } from './throttle-store.ts';
@@ -75,6 +76,7 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
     throttle: createThrottleStore({ database }),
     audit: createAuditStore({ database }),
     leases: createLeaseStore({ database }),
+    rowMacs: createRowMacStore({ database }),
 
     migrations: createMigrator({
       dialect,

@@ -1,9 +1,11 @@
 import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import type { ResourceServerStore } from '../../domain/resources/resource-server-store.ts';
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import type { Database } from './database.ts';
 import { fromJson } from './json.ts';
+import { storedMac } from './stored-mac.ts';
 
-interface ResourceServerRow {
+export interface ResourceServerRow {
   identifier: string;
   name: string;
   scopes: string;
@@ -11,13 +13,15 @@ interface ResourceServerRow {
   access_token_lifetime_seconds: number;
   client_id: string;
   created_at: number;
+  row_mac: string | null;
 }
 
-const COLUMNS = 'identifier, name, scopes, access_token_format, access_token_lifetime_seconds, client_id, created_at';
+const COLUMNS =
+  'identifier, name, scopes, access_token_format, access_token_lifetime_seconds, client_id, created_at, row_mac';
 
 export function createResourceServerStore({ database }: { database: Database }): ResourceServerStore {
   return {
-    insert: (resource) =>
+    insert: (resource: Stored<ResourceServer>) =>
       database.insertIfAbsent('resource_servers', {
         identifier: resource.identifier,
         name: resource.name,
@@ -26,6 +30,7 @@ export function createResourceServerStore({ database }: { database: Database }):
         access_token_lifetime_seconds: resource.accessTokenLifetimeSeconds,
         client_id: resource.clientId,
         created_at: resource.createdAt,
+        row_mac: resource.rowMac ?? null,
       }),
 
     async find(identifier) {
@@ -44,7 +49,7 @@ export function createResourceServerStore({ database }: { database: Database }):
   };
 }
 
-const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
+export const toResourceServer = (row: ResourceServerRow): Stored<ResourceServer> => ({
   identifier: row.identifier,
   name: row.name,
   scopes: fromJson(row.scopes),
@@ -52,4 +57,5 @@ const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
   accessTokenLifetimeSeconds: row.access_token_lifetime_seconds,
   clientId: row.client_id,
   createdAt: row.created_at,
+  ...storedMac(row),
 });

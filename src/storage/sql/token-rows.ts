@@ -1,5 +1,7 @@
+import type { Stored } from '../../domain/row-macs/row-macs.ts';
 import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { Row } from './database.ts';
+import { storedMac } from './stored-mac.ts';
 
 export interface TokenRow {
   kind: TokenKind;
@@ -14,12 +16,13 @@ export interface TokenRow {
   expires_at: number | null;
   consumed_at: number | null;
   receipt: string | null;
+  row_mac: string | null;
 }
 
 export const TOKEN_COLUMNS =
-  'kind, id, payload, grant_id, account_id, client_id, uid, user_code, created_at, expires_at, consumed_at, receipt';
+  'kind, id, payload, grant_id, account_id, client_id, uid, user_code, created_at, expires_at, consumed_at, receipt, row_mac';
 
-export const toTokenRow = (record: TokenRecord): Row => ({
+export const toTokenRow = (record: Stored<TokenRecord>): Row => ({
   kind: record.kind,
   id: record.id,
   payload: record.payload,
@@ -33,9 +36,10 @@ export const toTokenRow = (record: TokenRecord): Row => ({
   consumed_at: record.consumedAt,
   receipt: record.receipt,
   receipt_at: record.receipt === null ? null : record.consumedAt,
+  row_mac: record.rowMac ?? null,
 });
 
-export const toTokenRecord = (row: TokenRow): TokenRecord => ({
+export const toTokenRecord = (row: TokenRow): Stored<TokenRecord> => ({
   kind: row.kind,
   id: row.id,
   payload: row.payload,
@@ -48,4 +52,5 @@ export const toTokenRecord = (row: TokenRow): TokenRecord => ({
   expiresAt: row.expires_at,
   consumedAt: row.consumed_at,
   receipt: row.receipt,
+  ...storedMac(row),
 });

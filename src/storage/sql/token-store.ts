@@ -10,7 +10,7 @@ import { TOKEN_COLUMNS, type TokenRow, toTokenRecord, toTokenRow } from './token
 const KEY = ['kind', 'id'];
 
 /** What a save replaces: everything but the key, the time it came to be, and the marks of its use. */
-const REPLACED = ['payload', 'grant_id', 'account_id', 'client_id', 'uid', 'user_code', 'expires_at'];
+const REPLACED = ['payload', 'grant_id', 'account_id', 'client_id', 'uid', 'user_code', 'expires_at', 'row_mac'];
 
 const SELECT = `select ${TOKEN_COLUMNS} from token_records where`;
 
