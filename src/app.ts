@@ -29,6 +29,7 @@ import {
   createFindSession,
 } from './endpoints/oauth/find-credential.ts';
 import { createFindToken } from './endpoints/oauth/find-token.ts';
+import { createHints } from './endpoints/oauth/id-token-hint.ts';
 import { createIntrospection } from './endpoints/oauth/introspection.ts';
 import { sessionCookieName } from './endpoints/oauth/provider.ts';
 import { createRefreshGrant } from './endpoints/oauth/refresh-grant.ts';
@@ -214,6 +215,7 @@ export function createApp(services: Services, { version }: { version: string }):
     keySet,
     writePage,
     limitAuthorize: api.limitAuthorize,
+    hints: createHints({ issuer, provider: engine.provider, findClient }),
     introspect: createIntrospection({
       issuer,
       authenticate,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { readDatabaseAddress } from './database-address.ts';
 import type { Env } from './env.ts';
 import { duration, durationOrNever, flag, list, path, port } from './fields.ts';
+import { lifetimeProblems } from './lifetimes.ts';
 import { unknownNames } from './names.ts';
 import { ConfigError } from './problems.ts';
 import { proxyProblems } from './proxies.ts';
@@ -386,12 +387,7 @@ function crossChecks(
   if (settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
     problems.push('GATEHOUSE_CLIENT_CERTIFICATE_HEADER: name the proxy that sets it in GATEHOUSE_TRUSTED_PROXIES');
   }
-  if (settings.GATEHOUSE_REFRESH_IDLE_LIFETIME > settings.GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME) {
-    problems.push('GATEHOUSE_REFRESH_IDLE_LIFETIME: longer than GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME');
-  }
-  if (settings.GATEHOUSE_SESSION_IDLE_LIFETIME > settings.GATEHOUSE_SESSION_ABSOLUTE_LIFETIME) {
-    problems.push('GATEHOUSE_SESSION_IDLE_LIFETIME: longer than GATEHOUSE_SESSION_ABSOLUTE_LIFETIME');
-  }
+  problems.push(...lifetimeProblems(settings, { production }));
   const paths = Object.entries(settings).filter(([name]) => name.startsWith('GATEHOUSE_PATH_'));
   if (new Set(paths.map(([, value]) => value)).size !== paths.length)
     problems.push('GATEHOUSE_PATH_…: two endpoints have the same path');

@@ -10,6 +10,7 @@ import type { LoadedSigningKey } from '../../domain/signing-keys/key-material.ts
 import type { BearerText } from '../../domain/tokens/bearer-text.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { FormPage } from './form-page.ts';
+import { unverifiedSubjectOf } from './id-token-hint.ts';
 import { createPolicies, type PolicyStores, SCOPE_CLAIMS } from './policies.ts';
 
 export interface ProviderOptions extends PolicyStores {
@@ -187,7 +188,10 @@ export function createProvider(options: ProviderOptions): Provider {
   return hardened(new Provider(issuer, configuration), options.bearerText);
 }
 
-/** The engine's prompts, and one more reason to sign in: the session's account or its sign-in counts no longer. */
+/**
+ * The engine's prompts, and two more reasons to sign in: the session's account or its sign-in counts no longer, or the client wants
+ * somebody else by a hint that cannot be checked any more.
+ */
 function signInPolicy(): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
   const { Check } = interactionPolicy;
@@ -196,6 +200,13 @@ function signInPolicy(): interactionPolicy.DefaultPolicy {
     return session?.accountId !== undefined && account === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
   });
   policy.get('login')?.checks.add(ended);
+  const wanted = new Check('unverified_hint', 'the hint names somebody else', 'login_required', (ctx) => {
+    const { session } = ctx.oidc;
+    const subject = unverifiedSubjectOf(ctx);
+    const another = subject !== undefined && session?.accountId !== undefined && session.accountId !== subject;
+    return another ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+  });
+  policy.get('login')?.checks.add(wanted);
   return policy;
 }
 

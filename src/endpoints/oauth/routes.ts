@@ -9,6 +9,7 @@ import type { ErrorWriter, Handler, Route } from '../../http/routes.ts';
 import { pagePolicy } from '../../http/security-headers.ts';
 import { sha256 } from '../../kit/digest.ts';
 import type { Engine } from './engine.ts';
+import type { Hints } from './id-token-hint.ts';
 
 /** How long verifiers and clients may keep the key set and the metadata, in seconds. */
 const PUBLIC_CACHE_SECONDS = 300;
@@ -30,6 +31,7 @@ export function oauthRoutes({
   clientCertificates,
   writePage,
   limitAuthorize,
+  hints,
 }: {
   paths: Paths;
   engine: Engine;
@@ -42,6 +44,7 @@ export function oauthRoutes({
   writePage: ErrorWriter;
   /** Throws rate_limit_exceeded: every new authorization stores something, and anyone can ask. */
   limitAuthorize: Handler;
+  hints: Hints;
 }): (path: string) => Route | null {
   const userinfo: Handler = async (ctx) => {
     await engine.handle(ctx);
@@ -104,12 +107,17 @@ export function oauthRoutes({
   add(paths.userinfo, 'userinfo', { GET: userinfo, POST: userinfo, OPTIONS: preflight('GET, POST') });
   const authorize: Handler = async (ctx) => {
     await limitAuthorize(ctx);
+    await hints.atAuthorization(ctx);
+    await page(ctx);
+  };
+  const signOut: Handler = async (ctx) => {
+    await hints.atSignOut(ctx);
     await page(ctx);
   };
   add(paths.authorize, 'authorize', { GET: authorize, POST: asGet }, writePage);
-  add(paths.logout, 'logout', { GET: page, POST: asGet }, writePage);
+  add(paths.logout, 'logout', { GET: signOut, POST: asGet }, writePage);
   add(`${paths.logout}/confirm`, 'logout confirm', { POST: page }, writePage);
-  add(`${paths.logout}/success`, 'logout success', { GET: page }, writePage);
+  add(`${paths.logout}/success`, 'logout success', { GET: signOut }, writePage);
   for (const wellKnown of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
     const methods = { GET: discovery, HEAD: discovery, OPTIONS: publicPreflight };
     add(wellKnown, 'discovery', methods);

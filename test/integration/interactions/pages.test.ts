@@ -70,7 +70,7 @@ describe('every page', () => {
       ['nothing here', '/nothing-here'],
       ['wrong method', '/oauth2/authorize', 'DELETE'],
       ['wrong method at sign-out', '/oauth2/logout/confirm'],
-      ['bad sign-out', '/oauth2/logout?id_token_hint=x'],
+      ['bad sign-out', '/oauth2/logout?client_id=demo-web&post_logout_redirect_uri=https://evil.example/'],
       ['malformed path', '/%'],
     ];
     for (const [name, path, method = 'GET'] of errors)

@@ -135,10 +135,29 @@ describe('what the client wishes to be asked', () => {
       expect(claimsOf(id_token).sub).to.equal(who.account.id);
     });
 
-    it('of another client is no hint', async () => {
+    it('of another client, or that cannot be checked, counts as none and is never an error', async () => {
       const tokens = await obtainTokens(harness, DEMO.web);
-      const page = await open(tokens.browser, { prompt: 'none', id_token_hint: tokens.id_token });
-      expect(page.answer.get('error')).to.equal('invalid_request');
+      const [head, payload] = tokens.id_token.split('.');
+      for (const id_token_hint of [
+        tokens.id_token,
+        'x',
+        '..',
+        'a.b.c',
+        `${head}.${payload}.AAAA`,
+        tokens.access_token,
+      ]) {
+        const page = await open(tokens.browser, { prompt: 'none', id_token_hint });
+        expect([id_token_hint, page.answer.get('error')]).to.deep.equal([id_token_hint, null]);
+      }
+    });
+
+    it('that cannot be checked and names somebody else gives no other person away silently', async () => {
+      const theirs = await obtainTokens(harness, web, { who: await createAccount(harness) });
+      const [head, payload] = theirs.id_token.split('.');
+      const browser = await signedIn();
+      const id_token_hint = `${head}.${payload}.AAAA`;
+      expect((await open(browser, { prompt: 'none', id_token_hint })).answer.get('error')).to.equal('login_required');
+      expect((await open(browser, { id_token_hint })).heading).to.equal('Sign in');
     });
 
     it('may be long expired', async () => {

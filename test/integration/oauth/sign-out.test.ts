@@ -5,6 +5,7 @@ import {
   API,
   authorization,
   authorize,
+  CALLBACK,
   claimsOf,
   createAccount,
   createClient,
@@ -129,7 +130,7 @@ describe('sign-out', () => {
     expect([page.callback, page.heading]).to.deep.equal([null, 'You are signed out']);
   });
 
-  it('accepts a hint that expired, and no hint that is not an id token of this server', async () => {
+  it('takes a hint that cannot be checked for none, and asks: nothing is believed from it', async () => {
     const { browser, id_token, access_token, refresh_token } = await signedIn('openid read offline_access');
     const { privateKey } = await generateKeyPair('RS256');
     const claims = claimsOf(id_token);
@@ -139,15 +140,69 @@ describe('sign-out', () => {
     const hs = await new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256' })
       .sign(Buffer.from('demo-web-secret-demo-web-secret-'));
-    for (const id_token_hint of [forged, none, hs, access_token, refresh_token, 'x', 'a.b.c', `${id_token}x`]) {
-      const page = await browser.open(signOutUrl({ id_token_hint, post_logout_redirect_uri: AFTER }));
-      expect([page.reply.status, page.callback, page.forms]).to.deep.equal([400, null, []]);
+    for (const id_token_hint of [
+      forged,
+      none,
+      hs,
+      access_token,
+      refresh_token,
+      'x',
+      'a.b.c',
+      `${id_token}x`,
+      '{}',
+      '..',
+    ]) {
+      const page = await browser.open(signOutUrl({ id_token_hint, post_logout_redirect_uri: AFTER, state: 's' }));
+      expect([page.reply.status, page.heading], id_token_hint).to.deep.equal([200, 'Sign out?']);
+      expect(page.text).to.not.contain('Demo web application');
     }
+    expect(await isSignedIn(browser), 'nobody was signed out by it').to.equal(true);
+    await browser.open(signOutUrl({ id_token_hint: forged, post_logout_redirect_uri: AFTER }));
+    const done = await browser.submit('Sign out');
+    expect([done.callback, done.heading]).to.deep.equal([null, 'You are signed out']);
+  });
+
+  it('goes back with a hint that cannot be checked when the client is named beside it', async () => {
+    const { browser } = await signedIn();
+    const asked = { id_token_hint: 'x', client_id: 'demo-web', post_logout_redirect_uri: AFTER, state: 's' };
+    expect((await browser.open(signOutUrl(asked))).text).to.contain('Demo web application');
+    expect((await browser.submit('Sign out')).callback?.href).to.equal(`${AFTER}?state=s`);
+    const elsewhere = await browser.open(signOutUrl({ ...asked, post_logout_redirect_uri: 'https://evil.example/' }));
+    expect(elsewhere.reply.status).to.equal(400);
+  });
+
+  it('accepts a hint that expired, and none beside another client id', async () => {
+    const { browser, id_token } = await signedIn();
     const foreign = await browser.open(signOutUrl({ id_token_hint: id_token, client_id: other.id }));
     expect(foreign.reply.status).to.equal(400);
     using _ = travel(7200);
     const page = await browser.open(signOutUrl({ id_token_hint: id_token, post_logout_redirect_uri: AFTER }));
     expect(page.heading).to.equal('Sign out?');
+    expect((await browser.submit('Sign out')).callback?.href).to.equal(AFTER);
+  });
+
+  it('works when the client is gone, and does not take the word of a new client with its id', async () => {
+    const given = { id: 'short-lived', redirectUris: [CALLBACK], postLogoutRedirectUris: ['https://gone.example/bye'] };
+    const client = await createClient(harness, given);
+    const { browser, id_token } = await obtainTokens(harness, client);
+    const asked = {
+      id_token_hint: id_token,
+      client_id: client.id,
+      post_logout_redirect_uri: 'https://gone.example/bye',
+    };
+    await harness.services.manageClients.remove(client.id);
+    for (const { id_token_hint, client_id, ...rest } of [asked]) {
+      for (const query of [asked, { ...rest, id_token_hint }, { ...rest, client_id }]) {
+        const page = await browser.open(signOutUrl(query));
+        expect([page.reply.status, page.heading]).to.deep.equal([200, 'Sign out?']);
+      }
+    }
+    using _ = travel(60);
+    await createClient(harness, given);
+    await browser.open(signOutUrl({ id_token_hint: id_token, post_logout_redirect_uri: 'https://gone.example/bye' }));
+    const done = await browser.submit('Sign out');
+    expect([done.callback, done.heading]).to.deep.equal([null, 'You are signed out']);
+    expect(await isSignedIn(browser)).to.equal(false);
   });
 
   it('ends what was bound to the session, and spares offline access', async () => {

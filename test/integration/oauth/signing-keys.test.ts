@@ -8,8 +8,8 @@ import {
   type JSONWebKeySet,
   jwtVerify,
 } from 'jose';
-import { API, authorization, DEMO, introspect, obtainTokens, token } from '../../support/builders.ts';
-import { type Harness, startHarness } from '../../support/harness.ts';
+import { API, authorization, createClient, DEMO, introspect, obtainTokens, token } from '../../support/builders.ts';
+import { type Harness, startHarness, travel } from '../../support/harness.ts';
 
 const JWKS = '/oauth2/jwks';
 
@@ -100,6 +100,26 @@ describe('the key set', () => {
       authorization(harness, DEMO.web, { prompt: 'none', id_token_hint: tokens.id_token }).url,
     );
     expect(hinted.answer.get('error')).to.equal(null);
+  });
+
+  it('may lose the key of a sign-out hint: the session and its sign-out go on', async () => {
+    await using shortLived = await startHarness({ env: { GATEHOUSE_KEY_RETIRED: '60s' } });
+    const web = await createClient(shortLived, { postLogoutRedirectUris: ['https://app.example/bye'] });
+    const { browser, id_token } = await obtainTokens(shortLived, web);
+    const published = async (): Promise<boolean> =>
+      (await shortLived.get(JWKS)).json().keys.some(({ kid }: { kid: string }) => kid === kidOf(id_token));
+    await shortLived.services.rotation.rotate({ now: true });
+    using _ = travel(7200);
+    await shortLived.services.rotation.run();
+    for (let tries = 0; (await published()) && tries < 100; tries += 1) await sleep(50);
+    expect(await published()).to.equal(false);
+
+    const silent = authorization(shortLived, web, { prompt: 'none', id_token_hint: id_token });
+    expect((await browser.open(silent.url)).answer.get('error')).to.equal(null);
+    const asked = new URLSearchParams({ id_token_hint: id_token, post_logout_redirect_uri: 'https://app.example/bye' });
+    expect((await browser.open(shortLived.url(`/oauth2/logout?${asked}`))).heading).to.equal('Sign out?');
+    expect((await browser.submit('Sign out')).heading).to.equal('You are signed out');
+    expect((await browser.open(silent.url)).answer.get('error')).to.equal('login_required');
   });
 
   it('is read again by a client library that meets a kid it does not know', async () => {

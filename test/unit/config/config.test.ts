@@ -100,6 +100,22 @@ describe('the configuration', () => {
     }
   });
 
+  it('refuses lifetimes that cannot fit each other, and says what fits', () => {
+    const fits = (env: Env, production = true): readonly string[] => problemsOf(production ? { ...SAFE, ...env } : env);
+    expect(fits({ GATEHOUSE_KEY_RETIRED: '59m' })[0]).to.match(/^GATEHOUSE_KEY_RETIRED: use at least 3600s/);
+    expect(fits({ GATEHOUSE_KEY_RETIRED: '60m' })).to.deep.equal([]);
+    expect(fits({ GATEHOUSE_KEY_RETIRED: '12h', GATEHOUSE_ID_TOKEN_LIFETIME: '1d' })[0]).to.match(/at least 86400s/);
+    expect(fits({ GATEHOUSE_KEY_RETIRED: '1s' }), 'after a leak').to.deep.equal([]);
+    expect(fits({ GATEHOUSE_KEY_PUBLISHED: '299s' })[0]).to.match(/^GATEHOUSE_KEY_PUBLISHED: use at least 300s/);
+    expect(fits({ GATEHOUSE_KEY_ACTIVE: '10m' })[0]).to.match(/^GATEHOUSE_KEY_ACTIVE: use at least 3600s/);
+    expect(fits({ GATEHOUSE_REFRESH_IDLE_LIFETIME: '10m' })).to.have.length(2);
+    expect(fits({ GATEHOUSE_REFRESH_GRACE: '2m', GATEHOUSE_REFRESH_IDLE_LIFETIME: '1m' }, false)).to.have.length(1);
+    expect(fits({ GATEHOUSE_SESSION_IDLE_LIFETIME: '31d' }, false)).to.have.length(1);
+    expect(fits({ GATEHOUSE_KEY_RETIRED: '5s', GATEHOUSE_KEY_PUBLISHED: '1s' }, false)).to.deep.equal([]);
+    const all = { GATEHOUSE_KEY_RETIRED: '2s', GATEHOUSE_KEY_PUBLISHED: '2s', GATEHOUSE_SESSION_IDLE_LIFETIME: '31d' };
+    expect(fits(all), 'all at once').to.have.length(3);
+  });
+
   it('refuses a GATEHOUSE_ name it does not know, with the one that was probably meant', () => {
     const problem = (name: string) => problemsOf({ [name]: 'x' })[0];
     expect(problem('GATEHOUSE_TRUSTED_PROXY')).to.match(/did you mean GATEHOUSE_TRUSTED_PROXIES\?/);
