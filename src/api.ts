@@ -15,6 +15,7 @@ import { createUsageReports } from './domain/usage/usage-reports.ts';
 import { createApi } from './endpoints/api/create-api.ts';
 import type { Dialect } from './endpoints/api/dialect.ts';
 import canonical from './endpoints/api/dialects/gatehouse.ts';
+import { createEnvironmentsOf } from './endpoints/api/environments.ts';
 import { createErrorWriter } from './endpoints/api/error-writer.ts';
 import { createExposed } from './endpoints/api/exposed.ts';
 import { createForwardAuth } from './endpoints/api/forward-auth.ts';
@@ -51,8 +52,10 @@ export interface Api {
   credentialHeaders: ReadonlySet<string>;
   /** What one of them tries to be that holds what can be no credential, for certain; else null. */
   malformedKind(name: string, value: string): 'api_key' | 'token' | null;
-  /** For introspection. */
-  findApiKey(ctx: Context, text: string): Promise<Principal | null>;
+  /** For introspection. `environments`: which ones it may be of; the usual one when undefined. */
+  findApiKey(ctx: Context, text: string, environments: readonly string[] | undefined): Promise<Principal | null>;
+  /** Whether tokens are among what a question names, which count as the usual environment. */
+  includesUsualEnvironment(environments: readonly string[] | undefined): boolean;
   limitAuthorize(ctx: Context): Promise<void>;
 }
 
@@ -146,6 +149,7 @@ export function createJsonApi({
   });
 
   const [usualEnvironment = ''] = Object.keys(dialect.keys.environments);
+  const environmentsOf = createEnvironmentsOf(usualEnvironment);
   const noteRefusal = createNoteRefusal({ audit, clock });
   const guard = createGuard({
     resolver,
@@ -198,6 +202,7 @@ export function createJsonApi({
     usesPerMinute: config.providerKeyUsesPerMinute,
     vault,
     guard,
+    environmentsOf,
     authenticateCaller,
     findResource: services.findResource,
     thumbprintOf,
@@ -228,13 +233,14 @@ export function createJsonApi({
       ...createAccountHandlers({ accounts: stores.accounts, login, deviceCookie }),
       ...createVerifyHandler({
         guard,
+        environmentsOf,
         places: dialect.credentials,
         legacyRateLimitHeaders: dialect.legacyRateLimitHeaders ?? false,
         thumbprintOf,
         clock,
       }),
       ...createApiKeyHandlers({ manageApiKeys, catalogue, usualEnvironment, clock }),
-      ...createProviderKeyHandlers({ vault, use: useProviderKey }),
+      ...createProviderKeyHandlers({ vault, use: useProviderKey, usualEnvironment }),
       ...createUsageHandler({
         reports: createUsageReports({ store: stores.usage, environments: dialect.keys.environments }),
         apiKeys: stores.apiKeys,
@@ -256,6 +262,7 @@ export function createJsonApi({
     readPresented,
     exposed,
     audience: issuer,
+    environmentsOf,
     requireResourceServer: useProviderKey.requireResourceServer,
     async providerAuthorization(ctx, { principal, provider: name, providerKey }) {
       const { provider, value, source } = await useProviderKey.forPrincipal(ctx, principal, {
@@ -279,14 +286,18 @@ export function createJsonApi({
     },
     writeError: createErrorWriter({ dialect, clock }),
     dialects,
-    async findApiKey(ctx, text) {
+    async findApiKey(ctx, text, environments) {
       try {
         const request = { facts: factsOf(ctx), judged: judgedRequest(ctx, () => null) };
-        return (await guard({ text, from: 'body' }, {}, request)).principal;
+        return (await guard({ text, from: 'body' }, environmentsOf(environments), request)).principal;
       } catch (error) {
         if (error instanceof AppError && error.entry.status === 401) return null;
         throw error;
       }
+    },
+    includesUsualEnvironment(asked) {
+      const { environments } = environmentsOf(asked);
+      return environments === undefined || environments.includes(usualEnvironment);
     },
     limitAuthorize: (ctx) =>
       limitByCaller(

@@ -222,6 +222,7 @@ export function createApp(services: Services, { version }: { version: string }):
       findToken,
       findResource,
       findApiKey: api.findApiKey,
+      includesUsualEnvironment: api.includesUsualEnvironment,
     }),
     revoke: createRevocation({ authenticate, findToken, tokens, codec, audit, clock }),
     token: createTokenEndpoint({

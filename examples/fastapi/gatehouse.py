@@ -67,7 +67,8 @@ class Gatehouse:
     mode: `remote` asks Gatehouse about everything. `local` reads JWT access tokens by itself and refuses everything
         else; it asks nothing but the public keys, so a revoked token, or that of a disabled user, works until it
         expires. `auto` reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
-    environment: credentials must be of this one (`live`); `auto` then asks about every one.
+    environment: credentials must be of this one. Default: Gatehouse's usual one (`live`), so a key for trying out does not
+        pass. With another one `auto` asks about every credential. `*` takes any: then look at `environment` in the answer.
     scopes: every scope of this API, for its metadata document.
     """
 
@@ -85,11 +86,13 @@ class Gatehouse:
     ):
         if mode not in ("auto", "local", "remote"):
             raise ValueError("mode is auto, local or remote")
-        if mode == "local" and environment is not None:
+        # Tokens name no environment and count as the usual one.
+        takes_usual = environment is None or environment == "*"
+        if mode == "local" and not takes_usual:
             raise ValueError("access tokens name no environment: use mode auto or remote")
         self.issuer, self.resource, self.mode, self.environment = issuer, resource, mode, environment
         self.audiences = [resource, *audiences]
-        self.reads_tokens = mode == "local" or (mode == "auto" and environment is None)
+        self.reads_tokens = mode == "local" or (mode == "auto" and takes_usual)
         self.key_headers = key_headers
         parts = urlsplit(resource)
         self.origin = f"{parts.scheme}://{parts.netloc}"

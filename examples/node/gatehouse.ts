@@ -19,7 +19,10 @@ export interface Options {
    * reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
    */
   mode?: 'local' | 'remote' | 'auto';
-  /** Credentials must be of this environment (`live`); `auto` then asks about every one. */
+  /**
+   * The environment that credentials must be of. Default: Gatehouse's usual one (`live`), so a key for trying out does not pass. With
+   * another one `auto` asks about every credential. `*` takes any: then look at `environment` of what `check` tells.
+   */
   environment?: string;
   /** Every scope of this API, for its metadata document. */
   scopes?: readonly string[];
@@ -114,10 +117,12 @@ export function createGatehouse({
   timeoutMs = 2000,
   onUnavailable = (cause) => console.error('Gatehouse cannot be asked:', cause),
 }: Options) {
-  if (mode === 'local' && environment !== undefined) {
+  // Tokens name no environment and count as the usual one.
+  const takesUsual = environment === undefined || environment === '*';
+  if (mode === 'local' && !takesUsual) {
     throw new Error('access tokens name no environment: use mode auto or remote');
   }
-  const readsTokens = mode === 'local' || (mode === 'auto' && environment === undefined);
+  const readsTokens = mode === 'local' || (mode === 'auto' && takesUsual);
   const audiences = [resource, ...others];
   const { origin, pathname } = new URL(resource);
   const metadataPath = WELL_KNOWN + (pathname === '/' ? '' : pathname);

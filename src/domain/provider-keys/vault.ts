@@ -20,6 +20,8 @@ export interface VaultActor {
   ownerId: string;
   /** For the audit trail. */
   id: string;
+  /** The only environment it may touch; null for any. The vault is of the usual one, and closed to what is confined to another. */
+  environment: string | null;
   ip: string | null;
   requestId: string | null;
 }

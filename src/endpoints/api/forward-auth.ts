@@ -8,6 +8,7 @@ import { AppError } from '../../kit/errors.ts';
 import { createAllowCaching } from './allow-caching.ts';
 import { noticeOldSecret } from './answers.ts';
 import type { Dialect } from './dialect.ts';
+import type { EnvironmentsOf } from './environments.ts';
 import { createErrorWriter } from './error-writer.ts';
 import type { Exposed } from './exposed.ts';
 import { FORWARD_AUTH, isForNginx, readQuestion } from './forwarded-request.ts';
@@ -35,6 +36,7 @@ export function createForwardAuth({
   readPresented,
   exposed,
   audience,
+  environmentsOf,
   requireResourceServer,
   providerAuthorization,
   thumbprintOf,
@@ -46,6 +48,7 @@ export function createForwardAuth({
   exposed: Exposed;
   /** Of our own API: what tokens must be for when the proxy names nothing. */
   audience: string;
+  environmentsOf: EnvironmentsOf;
   /** Throws unless the proxy may have provider keys. */
   requireResourceServer: (ctx: Context) => Promise<void>;
   providerAuthorization: ProviderAuthorization;
@@ -57,7 +60,7 @@ export function createForwardAuth({
 
   async function answer(ctx: Context): Promise<void> {
     ctx.res.setHeader('Cache-Control', 'no-store');
-    const { requirements, provider, original } = readQuestion(ctx, audience);
+    const { requirements, provider, original } = readQuestion(ctx, audience, environmentsOf);
     if (original.query !== '') await exposed.refuseInUrl(ctx, original.query);
     // What a stranger says of the method of a request cannot open the way for a cookie.
     const presented = readPresented(ctx, factsOf(ctx).byProxy ? original.method : 'UNKNOWN');

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { isScopeName } from '../../domain/clients/client-rules.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { EnvironmentsOf } from './environments.ts';
 import type { JudgedRequest, Requirements } from './guard.ts';
 
 export const FORWARD_AUTH = '/forward-auth';
@@ -29,7 +30,7 @@ const REPEATABLE = ['scope', 'audience'];
  * Reads the question. Its requirements stand where the operator put them and the caller cannot reach: in the query of
  * `/forward-auth`, or, for Envoy, which appends the caller's own path and query, in the header X-Gatehouse-Require.
  */
-export function readQuestion(ctx: Context, ownAudience: string): Question {
+export function readQuestion(ctx: Context, ownAudience: string, environmentsOf: EnvironmentsOf): Question {
   const { byProxy } = factsOf(ctx);
   const required = ctx.get('x-gatehouse-require');
   if (ctx.path === FORWARD_AUTH) {
@@ -37,7 +38,7 @@ export function readQuestion(ctx: Context, ownAudience: string): Question {
     const query = new URLSearchParams(ctx.querystring);
     const forNginx = isForNginx(query);
     return {
-      ...readRequirements(query, ownAudience),
+      ...readRequirements(query, ownAudience, environmentsOf),
       forNginx,
       original: byProxy ? originalByHeaders(ctx, forNginx) : asItCame(ctx),
     };
@@ -45,7 +46,7 @@ export function readQuestion(ctx: Context, ownAudience: string): Question {
   if (!byProxy) throw new AppError('not_found');
   const target = ctx.path.slice(FORWARD_AUTH.length) + ctx.search;
   return {
-    ...readRequirements(new URLSearchParams(required), ownAudience),
+    ...readRequirements(new URLSearchParams(required), ownAudience, environmentsOf),
     forNginx: false,
     original: { method: ctx.method, ...urlOf(ctx, target, ctx.req.headers.host ?? ctx.host) },
   };
@@ -56,7 +57,11 @@ export const isForNginx = (query: URLSearchParams): boolean => query.get('mode')
 const invalid = (text: string): AppError => new AppError('invalid_request', { public: `forward-auth: ${text}` });
 
 /** A token that was given for another API is no reason to let anybody into this one, unless the operator says so (`*`). */
-function readRequirements(query: URLSearchParams, ownAudience: string): Pick<Question, 'requirements' | 'provider'> {
+function readRequirements(
+  query: URLSearchParams,
+  ownAudience: string,
+  environmentsOf: EnvironmentsOf,
+): Pick<Question, 'requirements' | 'provider'> {
   for (const name of new Set(query.keys())) {
     if (!NAMES.includes(name)) throw invalid(`knows ${NAMES.join(', ')}`);
     if (!REPEATABLE.includes(name) && query.getAll(name).length > 1) throw invalid(`${name} must not be repeated`);
@@ -65,13 +70,14 @@ function readRequirements(query: URLSearchParams, ownAudience: string): Pick<Que
   if (mode !== null && mode !== 'nginx') throw invalid('mode is nginx or left out');
   const scopes = query.getAll('scope').flatMap((scope) => scope.split(' ').filter(Boolean));
   if (!scopes.every(isScopeName)) throw invalid('scope is no scope name');
-  const environment = query.get('environment');
+  const environments = query.get('environment')?.split(' ').filter(Boolean);
+  if (environments?.length === 0) throw invalid('environment is a name, several or *');
   const audiences = query.getAll('audience');
   return {
     requirements: {
       scopes,
       ...(audiences.includes('*') ? {} : { audiences: audiences.length > 0 ? audiences : [ownAudience] }),
-      ...(environment === null ? {} : { environment }),
+      ...environmentsOf(environments),
     },
     provider: query.get('provider'),
   };

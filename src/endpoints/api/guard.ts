@@ -15,7 +15,8 @@ export interface Requirements {
   scopes?: readonly string[] | ((principal: Principal) => readonly string[]);
   /** Any of them. */
   audiences?: readonly string[];
-  environment?: string;
+  /** Any of them; all when left out. Tokens and sign-ins count as the usual one. */
+  environments?: readonly string[];
   /** Let in whatever the limits say, which count all the same: nobody may keep an owner from taking rights away. */
   unlimited?: boolean;
 }
@@ -147,7 +148,7 @@ export function createGuard({
       const unbound = await checkBinding(principal.confirmation, presented, judged());
       if (unbound !== null) throw await refuseUse(unbound, unauthenticated(presented, requirements));
     }
-    const { audiences, environment } = requirements;
+    const { audiences, environments } = requirements;
     const scopes =
       typeof requirements.scopes === 'function' ? requirements.scopes(principal) : (requirements.scopes ?? []);
     if (audiences && !isMeantFor(principal, audiences)) {
@@ -158,7 +159,7 @@ export function createGuard({
       });
       throw await refuseUse('wrong-audience', error);
     }
-    if (environment !== undefined && (principal.environment ?? usualEnvironment) !== environment) {
+    if (environments && !environments.includes(principal.environment ?? usualEnvironment)) {
       throw await refuseUse('wrong-environment', unauthenticated(presented, requirements));
     }
     const missing = scopes.length === 0 ? undefined : firstMissing(principal, scopes);

@@ -40,6 +40,10 @@ const limit = z.strictObject({
   quota: z.int().min(1).max(1_000_000_000),
   window_seconds: z.int().min(1).max(86_400),
 });
+const environments = z
+  .union([text(64), z.array(text(64)).min(1).max(16)])
+  .optional()
+  .describe('The environments it may be of: one, several, or `*` for any. Default: the usual one (`live`).');
 const nothing = z.strictObject({});
 const nameless = z.strictObject({ id });
 
@@ -252,7 +256,7 @@ export const OPERATIONS = {
   verify: {
     summary: 'Who is this, and may they?',
     description:
-      'Takes a credential in the headers or in `credential`. 200 says who it is; 401, 403 and 429 are what to answer the caller.',
+      'Takes a credential in the headers or in `credential`. 200 says who it is; 401, 403 and 429 are what to answer the caller. A request that shows a credential in a header and asks nothing else is answered whatever its environment; every other one for the usual environment unless `environment` says so.',
     tag: 'Verification',
     access: 'anyone',
     input: z.strictObject({
@@ -262,7 +266,7 @@ export const OPERATIONS = {
         .union([text(512), z.array(text(512)).min(1).max(16)])
         .optional()
         .describe('Any of them.'),
-      environment: text(64).optional(),
+      environment: environments,
       ip: z
         .union([z.ipv4(), z.ipv6()])
         .optional()
@@ -447,6 +451,7 @@ export const OPERATIONS = {
     access: 'resource-server',
     input: z.strictObject({
       credential: text(8192),
+      environment: environments,
       provider: text(32),
       key_id: id.optional(),
       provider_key: text(4096).optional().describe('The provider key that came with the request.'),

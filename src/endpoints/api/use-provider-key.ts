@@ -7,6 +7,7 @@ import type { ResourceServer } from '../../domain/resources/resource-server.ts';
 import { USE_PROVIDER_KEYS } from '../../domain/scopes/scope.ts';
 import { factsOf } from '../../http/request-context.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { EnvironmentsOf } from './environments.ts';
 import type { Guard } from './guard.ts';
 import { judgedRequest } from './judged-request.ts';
 import type { LimitByCaller } from './limit-by-caller.ts';
@@ -30,7 +31,12 @@ interface Wanted {
 export interface UseProviderKey {
   /** Throws invalid_client or insufficient_scope unless such a resource server sent the request. */
   requireResourceServer(ctx: Context): Promise<void>;
-  forCredential(ctx: Context, credential: PresentedCredential, wanted: Wanted): Promise<UsedProviderKey>;
+  forCredential(
+    ctx: Context,
+    credential: PresentedCredential,
+    /** `environment`: which ones the credential may be of; the usual one when left out. */
+    wanted: Wanted & { environment?: string | readonly string[] | undefined },
+  ): Promise<UsedProviderKey>;
   /** For a user that was let in already. */
   forPrincipal(ctx: Context, principal: Principal, wanted: Wanted): Promise<UsedProviderKey>;
 }
@@ -38,6 +44,7 @@ export interface UseProviderKey {
 export function createUseProviderKey({
   vault,
   guard,
+  environmentsOf,
   authenticateCaller,
   findResource,
   thumbprintOf,
@@ -52,6 +59,7 @@ export function createUseProviderKey({
   /** Whether a text can only be a credential of ours. */
   isOurs: (text: string) => boolean;
   guard: Guard;
+  environmentsOf: EnvironmentsOf;
   /** By Basic with its client secret, or by an access token of its own. */
   authenticateCaller: (ctx: Context) => Promise<{ client: Client; scopes: readonly string[] }>;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
@@ -121,14 +129,10 @@ export function createUseProviderKey({
     },
     forPrincipal,
     async forCredential(ctx, credential, wanted) {
-      const { principal } = await guard(
-        credential,
-        {},
-        {
-          facts: factsOf(ctx),
-          judged: judgedRequest(ctx, thumbprintOf),
-        },
-      );
+      const { principal } = await guard(credential, environmentsOf(wanted.environment), {
+        facts: factsOf(ctx),
+        judged: judgedRequest(ctx, thumbprintOf),
+      });
       return forPrincipal(ctx, principal, wanted);
     },
   };

@@ -12,7 +12,8 @@ import type { FindToken, FoundToken } from './find-token.ts';
 /**
  * RFC 7662, for opaque and JWT access tokens, refresh tokens and API keys. Of a token only the resource server that is the
  * audience, or the client it belongs to, learns anything; everybody else sees the same as for a token that does not exist. An
- * API key is meant for every resource server here.
+ * API key is meant for every resource server here, and is of the usual environment unless the request says `environment`: a name, several
+ * separated by spaces, or `*`.
  */
 export function createIntrospection({
   issuer,
@@ -20,13 +21,16 @@ export function createIntrospection({
   findToken,
   findResource,
   findApiKey,
+  includesUsualEnvironment,
 }: {
   issuer: string;
   authenticate: AuthenticateClient;
   findToken: FindToken;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
   /** Null for what is no live API key; counts and limits its use like verify. */
-  findApiKey: (ctx: Context, text: string) => Promise<Principal | null>;
+  findApiKey: (ctx: Context, text: string, environments: readonly string[] | undefined) => Promise<Principal | null>;
+  /** Tokens count as the usual environment. */
+  includesUsualEnvironment: (environments: readonly string[] | undefined) => boolean;
 }): (ctx: Context) => Promise<void> {
   return async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -36,12 +40,14 @@ export function createIntrospection({
       throw new AppError('invalid_client', { public: 'introspection needs a client that can authenticate' });
     }
     const text = required(parameters, 'token');
+    // RFC 7662 2.1 leaves room for what a resource server wants to add. Without it, a key for trying out is inactive.
+    const environments = readEnvironments(parameters.get('environment'));
     if (!looksLikeToken(text)) {
-      const key = await findApiKey(ctx, text);
+      const key = await findApiKey(ctx, text, environments);
       ctx.body = key ? aboutKey(key) : { active: false };
       return;
     }
-    const token = await findToken(text);
+    const token = includesUsualEnvironment(environments) ? await findToken(text) : null;
     const audience = token?.audience === undefined ? null : await findResource(token.audience);
     if (!token || token.used || (token.clientId !== caller.id && audience?.clientId !== caller.id)) {
       ctx.body = { active: false };
@@ -61,6 +67,13 @@ export function createIntrospection({
       cnf: token.confirmation ? toClaim(token.confirmation) : undefined,
     };
   };
+}
+
+function readEnvironments(given: string | readonly string[] | undefined): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  const names = [given].flat().flatMap((text) => text.split(' ').filter(Boolean));
+  if (names.length > 0) return names;
+  throw new AppError('invalid_request', { public: 'environment: use a name, several separated by spaces, or *' });
 }
 
 function aboutKey(key: Principal) {

@@ -48,7 +48,10 @@ describe('keys that a product brings along', () => {
       key_id: ids[0],
       environment: 'live',
     });
-    expect((await verify(harness, two)).json()).to.include({ key_id: ids[1], environment: 'test' });
+    expect((await verify(harness, two, { environment: 'test' })).json()).to.include({
+      key_id: ids[1],
+      environment: 'test',
+    });
     expect(await isAccepted(harness, two.toUpperCase())).to.equal(false);
   });
 

@@ -14,7 +14,7 @@ describe('introspection of an API key', () => {
 
   it('tells a client that is authenticated what it allows', async () => {
     const key = await newKey(harness, ada, { environment: 'test', scopes: ['read', 'write'] });
-    const { exp, iat, ...facts } = (await introspect(harness, DEMO.api, key.key)).json();
+    const { exp, iat, ...facts } = (await introspect(harness, DEMO.api, key.key, { environment: 'test' })).json();
     expect(facts).to.deep.equal({
       active: true,
       sub: ada.id,

@@ -19,7 +19,7 @@ describe('usage', () => {
   });
   after(() => harness?.[Symbol.asyncDispose]());
 
-  const use = ({ key }: MadeKey, times: number, asked: object = {}) =>
+  const use = ({ key, environment }: MadeKey, times: number, asked: object = { environment }) =>
     Promise.all(Array.from({ length: times }, () => verify(harness, key, asked)));
   async function usage(query = '', as = ada.token) {
     await harness.services.usage.flush();

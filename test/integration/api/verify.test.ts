@@ -34,7 +34,7 @@ describe('verify', () => {
   describe('says who it is, of', () => {
     it('an API key', async () => {
       const key = await newKey(harness, ada, { environment: 'test', scopes: ['read', 'write'] });
-      const { issued_at, expires_at, ...who } = (await verify(harness, key.key)).json();
+      const { issued_at, expires_at, ...who } = (await verify(harness, key.key, { environment: 'test' })).json();
       expect(who).to.deep.equal({
         active: true,
         method: 'api_key',

@@ -15,7 +15,7 @@ const NEW = 'the-new-secret-of-at-least-32-characters';
 const OTHER = 'another-secret-of-at-least-32-characters';
 const CANARY = 'sk-canary-5ings1nThEc0alM1ne7LongEnough';
 
-const ADA = { ownerId: 'acc_ada', id: 'acc_ada', ip: null, requestId: null };
+const ADA = { ownerId: 'acc_ada', id: 'acc_ada', environment: null, ip: null, requestId: null };
 const API = { clientId: 'demo-api', ip: null, requestId: null, credentialId: null };
 const request = { ownerId: ADA.ownerId, provider: 'openai' };
 

@@ -17,7 +17,11 @@ describe('memory-api: the published page', () => {
 
   before(async function () {
     clock = createTestClock();
-    api = await publish(this, { dialect: 'memory-api', protect: '/v1/memories', harness: { clock } });
+    api = await publish(this, {
+      ...{ dialect: 'memory-api', protect: '/v1/memories', harness: { clock } },
+      // The product serves sandbox keys too, and looks at X-Auth-Environment.
+      require: 'environment=*',
+    });
     const made = await json(api.harness, 'POST', '/signup', {
       email: 'new@example.com',
       password: 'a long enough password',
@@ -180,6 +184,9 @@ describe('memory-api: the published page', () => {
       expect(await ask('test', live.key)).to.equal(401);
       const asLive = test.key.replace('mem_test_', 'mem_live_');
       expect(await ask('live', asLive)).to.equal(401);
+      // Who names none means production; a sandbox says so.
+      expect((await api.harness.get('/forward-auth', bearer(test.key))).status).to.equal(401);
+      expect(await ask('*', test.key)).to.equal(200);
     });
 
     it('malformed, unknown, expired, revoked and wrong-environment keys get one answer', async () => {

@@ -15,11 +15,25 @@ type ProviderKeyHandlers = Pick<
   | 'resolveProviderKey'
 >;
 
-export function createProviderKeyHandlers({ vault, use }: { vault: Vault; use: UseProviderKey }): ProviderKeyHandlers {
+export function createProviderKeyHandlers({
+  vault,
+  use,
+  usualEnvironment,
+}: {
+  vault: Vault;
+  use: UseProviderKey;
+  usualEnvironment: string;
+}): ProviderKeyHandlers {
   function actorOf(call: Call): VaultActor {
-    const { subject, keyId } = who(call);
+    const { subject, keyId, environment } = who(call);
     const { ip, requestId } = call.facts;
-    return { ownerId: subject, id: keyId ?? subject, ip, requestId };
+    return {
+      ownerId: subject,
+      id: keyId ?? subject,
+      environment: environment === usualEnvironment ? null : environment,
+      ip,
+      requestId,
+    };
   }
 
   return {
@@ -51,8 +65,12 @@ export function createProviderKeyHandlers({ vault, use }: { vault: Vault; use: U
       await vault.remove(id, actorOf(call));
       return null;
     },
-    async resolveProviderKey({ credential, provider, key_id: keyId, provider_key: providerKey }, { ctx }) {
-      const used = await use.forCredential(ctx, { text: credential, from: 'body' }, { provider, keyId, providerKey });
+    async resolveProviderKey({ credential, environment, provider, key_id: keyId, provider_key: providerKey }, { ctx }) {
+      const used = await use.forCredential(
+        ctx,
+        { text: credential, from: 'body' },
+        { provider, keyId, providerKey, environment },
+      );
       return {
         provider: used.provider.name,
         source: used.source,

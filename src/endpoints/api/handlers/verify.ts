@@ -7,18 +7,21 @@ import { createAllowCaching } from '../allow-caching.ts';
 import { noticeOldSecret, principalAnswer } from '../answers.ts';
 import type { Handlers } from '../call.ts';
 import type { CredentialPlaces } from '../dialect.ts';
+import { ANY_ENVIRONMENT, type EnvironmentsOf } from '../environments.ts';
 import type { Guard } from '../guard.ts';
 import { judgedRequest, proofsOf } from '../judged-request.ts';
 
 /** Who is this, and may they? For resource servers that ask themselves; forward-auth.ts is the same for proxies. */
 export function createVerifyHandler({
   guard,
+  environmentsOf,
   places,
   legacyRateLimitHeaders,
   thumbprintOf,
   clock,
 }: {
   guard: Guard;
+  environmentsOf: EnvironmentsOf;
   places: CredentialPlaces;
   legacyRateLimitHeaders: boolean;
   thumbprintOf: (ctx: Context) => string | null;
@@ -26,8 +29,8 @@ export function createVerifyHandler({
 }): Pick<Handlers, 'verify'> {
   const allowCaching = createAllowCaching(places);
   return {
-    async verify(
-      {
+    async verify(input, { ctx, presented }) {
+      const {
         credential,
         required_scopes: scopes,
         audience,
@@ -36,9 +39,9 @@ export function createVerifyHandler({
         method,
         url,
         certificate_thumbprint: certificateThumbprint,
-      },
-      { ctx, presented },
-    ) {
+      } = input;
+      // Who shows a credential and asks nothing else is its holder, who learns of which environment it is.
+      const asksForItself = Object.values(input).every((value) => value === undefined);
       const inHeaders = presented.credential;
       if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
         throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
@@ -50,7 +53,7 @@ export function createVerifyHandler({
         {
           ...(scopes === undefined ? {} : { scopes }),
           ...(audience === undefined ? {} : { audiences: [audience].flat() }),
-          ...(environment === undefined ? {} : { environment }),
+          ...environmentsOf(asksForItself ? ANY_ENVIRONMENT : environment),
         },
         {
           facts: factsOf(ctx),

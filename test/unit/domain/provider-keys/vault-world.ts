@@ -19,8 +19,20 @@ export const OLD = 'o'.repeat(32);
 export const NEW = 'n'.repeat(32);
 export const ringOf = (...secrets: string[]) => createWrappingRing(secrets, PROVIDER_KEY_PURPOSE);
 
-export const ADA: VaultActor = { ownerId: 'acc_ada', id: 'acc_ada', ip: '192.0.2.1', requestId: 'req_1' };
-export const BOB: VaultActor = { ownerId: 'acc_bob', id: 'key_bob', ip: '192.0.2.2', requestId: 'req_2' };
+export const ADA: VaultActor = {
+  ownerId: 'acc_ada',
+  id: 'acc_ada',
+  environment: null,
+  ip: '192.0.2.1',
+  requestId: 'req_1',
+};
+export const BOB: VaultActor = {
+  ownerId: 'acc_bob',
+  id: 'key_bob',
+  environment: null,
+  ip: '192.0.2.2',
+  requestId: 'req_2',
+};
 export const API = { clientId: 'demo-api', ip: '192.0.2.3', requestId: 'req_3', credentialId: 'key_ada' };
 
 /** A value as providers make them; the number tells them apart. */
