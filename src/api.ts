@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Account } from './domain/accounts/account.ts';
+import { createDeviceTokens } from './domain/accounts/known-device.ts';
 import type { SignIn } from './domain/accounts/sign-in.ts';
 import { refreshDigest } from './domain/api-keys/key-digests.ts';
 import type { Client } from './domain/clients/client.ts';
@@ -29,6 +30,7 @@ import { createSignInHandlers } from './endpoints/api/handlers/sign-in.ts';
 import { createUsageHandler } from './endpoints/api/handlers/usage.ts';
 import { createVerifyHandler } from './endpoints/api/handlers/verify.ts';
 import { judgedRequest } from './endpoints/api/judged-request.ts';
+import { createApiDevice } from './endpoints/api/known-device.ts';
 import { createLimitByCaller } from './endpoints/api/limit-by-caller.ts';
 import { createLoginCookies } from './endpoints/api/login-cookies.ts';
 import { createNoteRefusal } from './endpoints/api/note-refusals.ts';
@@ -196,6 +198,8 @@ export function createJsonApi({
     },
     signUpOpen: config.signUpOpen,
   });
+  const deviceTokens = createDeviceTokens({ digester: services.digester, clock });
+  const device = createApiDevice({ deviceCookie, deviceTokens, login });
   const limitByCaller = createLimitByCaller({ rateLimits: services.rateLimits });
   const useProviderKey = createUseProviderKey({
     limitByCaller,
@@ -226,11 +230,11 @@ export function createJsonApi({
         login,
         manageApiKeys,
         cookies,
-        deviceCookie,
+        device,
         keyAtSignUp: dialect.keys.atSignUp,
         clock,
       }),
-      ...createAccountHandlers({ accounts: stores.accounts, login, deviceCookie }),
+      ...createAccountHandlers({ accounts: stores.accounts, login, device }),
       ...createVerifyHandler({
         guard,
         environmentsOf,

@@ -171,8 +171,14 @@ export function createApp(services: Services, { version }: { version: string }):
   const receiptDigester = createDigester(dataKeys.seal);
   const receiptKey = (token: string): string => receiptDigester.digest('refresh-receipt', token);
   // The JSON API, which introspection asks for API keys.
-  const signIn = createSignIn({ accounts, passwords, throttle, clock });
-  const deviceCookie = createDeviceCookie({ secure: https });
+  const signIn = createSignIn({
+    accounts,
+    passwords,
+    throttle,
+    clock,
+    failuresByAddress: config.signInFailures,
+  });
+  const deviceCookie = createDeviceCookie({ secure: https, clock });
   const checkProof = createBindingCheck({ verifyProof });
   const api = createJsonApi({
     services,

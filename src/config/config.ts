@@ -202,6 +202,22 @@ export const SETTINGS = {
     .max(10_000)
     .default(64)
     .describe('Sign-ins that may wait for a hash; more get 503.'),
+  GATEHOUSE_PASSWORD_QUEUE_SHARE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(16)
+    .describe('Of them, from one address (IPv6: one /64). The addresses that wait are served in turn.'),
+  GATEHOUSE_SIGN_IN_FAILURES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(100)
+    .describe(
+      'Failed sign-ins from one address (IPv6: one /64) that go at once; then one in two seconds goes. Successful ones do not count.',
+    ),
   GATEHOUSE_AUDIT_RETENTION: duration('400d', { min: 86_400 }).describe('How long security events are kept.'),
   GATEHOUSE_DRAIN: duration('10s', { min: 0, max: 300 }).describe(
     'How long SIGTERM waits for requests that are under way.',
@@ -256,7 +272,9 @@ export interface Config {
   paths: Paths;
   lifetimes: Lifetimes;
   keys: { activeSeconds: number; publishedSeconds: number; retiredSeconds: number };
-  passwords: { concurrency: number; queueLimit: number };
+  passwords: { concurrency: number; queueLimit: number; queueShare: number };
+  /** Failed sign-ins from one address that go at once. */
+  signInFailures: number;
   auditRetentionSeconds: number;
   usageRetentionSeconds: number;
   drainSeconds: number;
@@ -349,7 +367,12 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
       publishedSeconds: settings.GATEHOUSE_KEY_PUBLISHED,
       retiredSeconds: settings.GATEHOUSE_KEY_RETIRED,
     },
-    passwords: { concurrency: settings.GATEHOUSE_PASSWORD_CONCURRENCY, queueLimit: settings.GATEHOUSE_PASSWORD_QUEUE },
+    passwords: {
+      concurrency: settings.GATEHOUSE_PASSWORD_CONCURRENCY,
+      queueLimit: settings.GATEHOUSE_PASSWORD_QUEUE,
+      queueShare: settings.GATEHOUSE_PASSWORD_QUEUE_SHARE,
+    },
+    signInFailures: settings.GATEHOUSE_SIGN_IN_FAILURES,
     auditRetentionSeconds: settings.GATEHOUSE_AUDIT_RETENTION,
     usageRetentionSeconds: settings.GATEHOUSE_USAGE_RETENTION,
     drainSeconds: settings.GATEHOUSE_DRAIN,

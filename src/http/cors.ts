@@ -7,7 +7,10 @@ export function answerPreflight(ctx: Context, methods: string): void {
   if (origin !== '') {
     ctx.set('Access-Control-Allow-Origin', origin);
     ctx.set('Access-Control-Allow-Methods', methods);
-    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, DPoP, Idempotency-Key, X-API-Key');
+    ctx.set(
+      'Access-Control-Allow-Headers',
+      'Authorization, Content-Type, DPoP, Gatehouse-Device, Idempotency-Key, X-API-Key',
+    );
     ctx.set('Access-Control-Max-Age', '3600');
   }
   ctx.status = 204;
@@ -22,7 +25,7 @@ export function allowOrigin(ctx: Context, allowedOrigins: readonly string[]): vo
     ctx.set('Access-Control-Allow-Origin', origin);
     ctx.set(
       'Access-Control-Expose-Headers',
-      'WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, DPoP-Nonce',
+      'WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, DPoP-Nonce, Gatehouse-Device',
     );
   }
 }

@@ -23,6 +23,11 @@ export type Caller = Pick<RequestFacts, 'ip' | 'byProxy'>;
 
 export const factsOf = (ctx: Context): RequestFacts => ctx.state.facts as RequestFacts;
 
+/** Why a page refused, for its line in the log: a name of ours, nothing of the caller's. */
+export function noteReason(ctx: Context, reason: string): void {
+  ctx.state.reason = reason;
+}
+
 /** Most connections come from few addresses: the proxies. */
 const peers = new Map<string, string>();
 
@@ -96,6 +101,7 @@ export function requestContext({
             status,
             ms: Math.round(seconds * 1000),
             ip,
+            ...(ctx.state.reason === undefined ? {} : { reason: ctx.state.reason }),
           },
           'request',
         );

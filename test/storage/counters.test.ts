@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { newId } from '../../src/kit/ids.ts';
+
 import type { Stores } from '../../src/storage/stores.ts';
 import { counterOf } from '../conformance/rate-limit-store.ts';
+import { apart, even, growing } from '../conformance/throttle-counters.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { openStores } from './open-stores.ts';
 
@@ -24,7 +25,9 @@ describe('storage counters', () => {
     expect(await statements(() => stores.tokens.find('RefreshToken', record.id))).to.equal(1);
     expect(await statements(() => stores.tokens.findMany([record, tokenRecord('Grant')]))).to.equal(1);
     expect(await statements(() => stores.tokens.save(record))).to.equal(1);
-    expect(await statements(() => stores.throttle.hit(newId('key'), 1, 1))).to.equal(1);
+    // What must wait is looked at first; all counters of an attempt share the two.
+    expect(await statements(() => stores.throttle.take(apart(growing(), even(), even()), 1))).to.equal(2);
+    expect(await statements(() => stores.throttle.settle(apart(growing(), even()), 'forget', 1))).to.equal(1);
     expect(await statements(() => stores.rateLimits.take('owner', [counterOf(1, 60)]))).to.equal(1);
     expect(await statements(() => stores.apiKeys.find('key_1'))).to.equal(1);
     expect(await statements(() => stores.apiKeys.findImported('digest'))).to.equal(1);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { createMemoryRateLimitStore } from '../../src/storage/memory/memory-rate-limit-store.ts';
 import { createMemoryThrottleStore } from '../../src/storage/memory/memory-throttle-store.ts';
 import { counterOf, rateLimitPurgeSuite, rateLimitStoreSuite } from '../conformance/rate-limit-store.ts';
+import { apart, growing } from '../conformance/throttle-counters.ts';
 import { throttlePurgeSuite, throttleStoreSuite } from '../conformance/throttle-store.ts';
 
 describe('storage in memory', () => {
@@ -38,8 +39,8 @@ describe('storage in memory', () => {
     expect((await small.take('owner', [second]))[0]?.remaining).to.equal(4);
 
     const few = createMemoryThrottleStore({ max: 2 });
-    for (const key of ['a', 'b', 'a', 'c']) await few.hit(key, 60, 1);
-    expect((await few.peek('a', 2))?.attempts).to.equal(2);
-    expect(await few.peek('b', 2)).to.equal(null);
+    for (const key of ['a', 'b', 'b', 'b', 'a', 'a', 'c']) await few.take(apart(growing(key)), 1);
+    expect(await few.take(apart(growing('a')), 1)).to.deep.equal([2000]);
+    expect(await few.take(apart(growing('b')), 1)).to.deep.equal([0]);
   });
 });

@@ -10,6 +10,7 @@ import { type Dialect, dialectOf } from '../../src/storage/sql/dialect.ts';
 import { knexConfig } from '../../src/storage/sql/knex-config.ts';
 import { createMigrator } from '../../src/storage/sql/migrator.ts';
 import type { Stores } from '../../src/storage/stores.ts';
+import { apart, growing } from '../conformance/throttle-counters.ts';
 import { requirePart } from '../support/requirements.ts';
 import { failureOf } from './failure-of.ts';
 import { silentLog } from './open-stores.ts';
@@ -155,7 +156,7 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
         expect(await stores.tokens.find('RefreshToken', 'digest')).to.include({ grantId: 'grant', expiresAt: 2e9 });
         expect((await stores.signingKeys.list())[0]).to.include({ kid: 'kid', state: 'active' });
         expect(await stores.dataKeys.list()).to.deep.equal([{ name: 'seal', sealed: 'v1.x', createdAt: 17e11 }]);
-        expect((await stores.throttle.peek('key', 1))?.attempts).to.equal(3);
+        expect(await stores.throttle.take(apart(growing('key')), 2)).to.deep.equal([2000]);
         expect((await stores.audit.list({ limit: 1 }))[0]).to.include({ id: 'evt_1', type: 'account.created' });
         expect(await stores.leases.acquire('job', 'other', 1, 1)).to.equal(false);
         expect(await stores.leases.acquire(newId('job'), 'other', 1, 1)).to.equal(true);

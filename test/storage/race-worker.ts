@@ -1,10 +1,11 @@
 /** A process of its own for two-processes.test.ts: opens the storage it is told and runs its part of a race. */
 import type { TokenKind } from '../../src/domain/tokens/token-record.ts';
 import { countTrue, parallel } from '../conformance/parallel.ts';
+import { even, growing } from '../conformance/throttle-counters.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { openStores } from './open-stores.ts';
 
-export type Race = 'consume' | 'commit' | 'insert' | 'remove' | 'hit' | 'take' | 'lease';
+export type Race = 'consume' | 'commit' | 'insert' | 'remove' | 'attempt' | 'take' | 'lease';
 
 export interface Start {
   race: Race;
@@ -16,8 +17,6 @@ export interface Start {
 export interface Outcome {
   /** How many of the calls won. */
   won: number;
-  /** What `hit` counted. */
-  counts: number[];
   /** What `commit` would have inserted, in all its calls. */
   successors: { kind: TokenKind; id: string }[];
 }
@@ -27,14 +26,10 @@ const stores = await openStores({ databaseUrl, ...(redisUrl ? { redisUrl } : {})
 
 async function run({ race, kind, id, count }: Start): Promise<Outcome> {
   const { tokens, throttle, rateLimits, leases } = stores;
-  if (race === 'hit') {
-    const hits = await parallel(count, () => throttle.hit(id, 60, 1_700_000_000_000));
-    return { won: 0, counts: hits.map(({ attempts }) => attempts), successors: [] };
-  }
   const successors = Array.from({ length: count * 2 }, (_, index) =>
     tokenRecord(index % 2 === 0 ? 'RefreshToken' : 'AccessToken'),
   );
-  const calls: Record<Exclude<Race, 'hit'>, (index: number) => Promise<boolean>> = {
+  const calls: Record<Race, (index: number) => Promise<boolean>> = {
     consume: (index) => tokens.consume(kind, id, index + 1),
     commit: (index) =>
       tokens.commit({
@@ -43,6 +38,11 @@ async function run({ race, kind, id, count }: Start): Promise<Outcome> {
       }),
     insert: () => tokens.insert(tokenRecord(kind, { id })),
     remove: () => tokens.remove(kind, id),
+    attempt: async () => {
+      const counters = [growing(`${id} growing`), { ...even(`${id} even`), intervalMs: 60_000 }];
+      const waits = await throttle.take([{ owner: id, counters }], 1_700_000_000_000);
+      return waits.every((wait) => wait === 0);
+    },
     take: async () => {
       const states = await rateLimits.take(id, [
         { name: 'narrow', id: `${id} narrow`, quota: 20, windowSeconds: 3600 },
@@ -54,7 +54,6 @@ async function run({ race, kind, id, count }: Start): Promise<Outcome> {
   };
   return {
     won: countTrue(await parallel(count, calls[race])),
-    counts: [],
     successors: successors.map((successor) => ({ kind: successor.kind, id: successor.id })),
   };
 }

@@ -11,6 +11,7 @@ import { createRedisThrottleStore } from '../../src/storage/redis/redis-throttle
 import { createRedisTokenStore, type RedisTokenStore } from '../../src/storage/redis/redis-token-store.ts';
 import { parallel } from '../conformance/parallel.ts';
 import { counterOf, rateLimitStoreSuite } from '../conformance/rate-limit-store.ts';
+import { apart, even, growing } from '../conformance/throttle-counters.ts';
 import { throttleStoreSuite } from '../conformance/throttle-store.ts';
 import { nowSeconds, tokenRecord } from '../conformance/token-records.ts';
 import { tokenStoreSuite } from '../conformance/token-store.ts';
@@ -120,10 +121,12 @@ describe('storage on Redis', () => {
       expect(await secondsLeft(`gh:r:{${owner}}:${long.id}`)).to.be.closeTo(360, 1);
     });
 
-    it('of a throttle counter are its window', async () => {
-      const key = newId('key');
-      await createRedisThrottleStore({ connection }).hit(key, 60, Date.now());
-      expect(await secondsLeft(`gh:h:${key}`)).to.be.closeTo(60, 1);
+    it('of a throttle counter are its window, or the time it takes to drain', async () => {
+      const [slow, steady] = [growing(), even()];
+      const throttle = createRedisThrottleStore({ connection });
+      for (let i = 0; i < 3; i += 1) await throttle.take(apart(slow, steady), Date.now());
+      expect(await secondsLeft(`gh:h:{${slow.id}}:${slow.id}`)).to.be.closeTo(600, 1);
+      expect(await secondsLeft(`gh:h:{${steady.id}}:${steady.id}`)).to.be.within(2, 3);
     });
   });
 

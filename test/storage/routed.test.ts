@@ -3,6 +3,7 @@ import { newId } from '../../src/kit/ids.ts';
 import type { Stores } from '../../src/storage/stores.ts';
 import { durableTokenStoreSuite } from '../conformance/durable-token-store.ts';
 import { counterOf, rateLimitStoreSuite } from '../conformance/rate-limit-store.ts';
+import { apart, even, growing } from '../conformance/throttle-counters.ts';
 import { throttleStoreSuite } from '../conformance/throttle-store.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
 import { tokenStoreSuite } from '../conformance/token-store.ts';
@@ -33,7 +34,7 @@ describe('storage on SQL with Redis', () => {
     const [sqlBefore, redisBefore] = [sql(), redis()];
     await stores.tokens.save(tokenRecord('Session', { uid: newId('uid') }));
     await stores.tokens.insert(tokenRecord('Interaction'));
-    await stores.throttle.hit(newId('key'), 60, 1);
+    await stores.throttle.take(apart(growing(), even()), 1);
     await stores.rateLimits.take(newId('owner'), [counterOf(1, 60), counterOf(1, 60)]);
     expect([sql() - sqlBefore, redis() - redisBefore]).to.deep.equal([0, 4]);
     await stores.tokens.insert(tokenRecord('AuthorizationCode'));

@@ -28,8 +28,12 @@ const EMAIL = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}]{1,255}$/u;
  * have come before.
  */
 export function signInCounts(account: Account, signedInAt: number): boolean {
-  if (account.disabledAt !== null) return false;
-  return account.signedOutAt === null || signedInAt > Math.floor(account.signedOutAt / 1000);
+  return account.disabledAt === null && !wasSignedOutSince(account, signedInAt);
+}
+
+/** Whether everything that began at this time (seconds) was ended: by a new password, say. */
+export function wasSignedOutSince({ signedOutAt }: Account, beganAt: number): boolean {
+  return signedOutAt !== null && beganAt <= Math.floor(signedOutAt / 1000);
 }
 
 /**

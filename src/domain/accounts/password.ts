@@ -1,5 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import { AppError } from '../../kit/errors.ts';
+import { createFairQueue } from './fair-queue.ts';
 
 /** OWASP 2026 minimum for argon2id: 19 MiB, two passes, one lane (about 13 ms of one core). */
 const ARGON2 = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -19,51 +20,48 @@ export const normalizePassword = (password: string): string => password.normaliz
 
 export interface Passwords {
   hash(password: string): Promise<string>;
-  /** With `phc` null it spends the same time on a dummy hash and answers false: an unknown user costs what a known one does. */
-  verify(phc: string | null, password: string): Promise<boolean>;
+  /**
+   * With `phc` null it spends the same time on a dummy hash and answers false: an unknown user costs what a known one does.
+   * `addressGroup` is whose turn it takes when others wait too.
+   */
+  verify(phc: string | null, password: string, addressGroup?: string): Promise<boolean>;
   /** Hashing jobs running and waiting, for the metrics. */
   load(): { running: number; waiting: number };
 }
 
 /**
  * Hashing runs on libuv's threads. At most `concurrency` run at once, so that token signing always finds a thread, and at
- * most `queueLimit` wait: past that a sign-in is refused with 503 instead of making everyone slow.
+ * most `queueLimit` wait, of one address at most `queueShare`: past that a sign-in is refused with 503 instead of making
+ * everyone slow. The addresses that wait are served in turn.
  */
-export function createPasswords({ concurrency, queueLimit }: { concurrency: number; queueLimit: number }): Passwords {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-
-  async function limited<T>(job: () => Promise<T>): Promise<T> {
-    if (running >= concurrency) {
-      if (waiting.length >= queueLimit) {
-        throw new AppError('temporarily_unavailable', {
-          public: 'Too many people are signing in just now.',
-          retryAfterSeconds: 3,
-        });
-      }
-      // Whoever finishes hands its place over, so nobody slips in between.
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else {
-      running += 1;
-    }
-    try {
-      return await job();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  }
+export function createPasswords({
+  concurrency,
+  queueLimit,
+  queueShare = queueLimit,
+}: {
+  concurrency: number;
+  queueLimit: number;
+  queueShare?: number;
+}): Passwords {
+  const queue = createFairQueue({
+    concurrency,
+    limit: queueLimit,
+    share: queueShare,
+    refused: () =>
+      new AppError('temporarily_unavailable', {
+        public: 'Too many people are signing in just now.',
+        retryAfterSeconds: 3,
+      }),
+  });
 
   return {
-    hash: (password) => limited(() => hash(normalizePassword(password), ARGON2)),
-    async verify(phc, password) {
+    hash: (password) => queue.run(null, () => hash(normalizePassword(password), ARGON2)),
+    async verify(phc, password, addressGroup) {
       const normalized = normalizePassword(password);
       if (Buffer.byteLength(normalized) > MAX_PASSWORD_BYTES) return false;
-      const matches = await limited(() => verify(phc ?? DUMMY_HASH, normalized));
-      return matches && phc !== null;
+      return (await queue.run(addressGroup ?? null, () => verify(phc ?? DUMMY_HASH, normalized))) && phc !== null;
     },
-    load: () => ({ running, waiting: waiting.length }),
+    load: queue.load,
   };
 }
 

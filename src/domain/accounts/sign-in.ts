@@ -1,45 +1,61 @@
 import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { RecordAudit } from '../audit/audit.ts';
-import type { Throttle, ThrottlePolicy } from '../limits/throttle.ts';
-import { type Account, countingFrom, normalizeEmail } from './account.ts';
+import type { Claim, EvenPolicy, Throttle, ThrottlePolicy } from '../limits/throttle.ts';
+import { type Account, countingFrom, normalizeEmail, wasSignedOutSince } from './account.ts';
 import type { AccountStore } from './account-store.ts';
+import type { KnownDevice } from './known-device.ts';
 import type { Passwords } from './password.ts';
 
-/** Never locks for good: the longest wait is 15 minutes, and a known device has a counter of its own. */
-export const SIGN_IN_BY_ACCOUNT: ThrottlePolicy = {
-  name: 'sign-in-account',
-  freeAttempts: 5,
-  firstDelaySeconds: 2,
-  maxDelaySeconds: 900,
-  windowSeconds: 86_400,
+/** Never locks for good: the longest wait is 15 minutes. */
+const GROWING = { freeAttempts: 5, firstDelaySeconds: 2, maxDelaySeconds: 900, windowSeconds: 86_400 } as const;
+
+/** A device that signed in to the account before counts alone: nobody else can make it wait. */
+export const SIGN_IN_BY_DEVICE: ThrottlePolicy = { name: 'sign-in-device', ...GROWING };
+/** What somebody at one address fails at one account makes only that address wait. */
+export const SIGN_IN_BY_ACCOUNT_AND_ADDRESS: ThrottlePolicy = { name: 'sign-in-account-and-address', ...GROWING };
+/** One customer of a provider may have all the /64 of an IPv6 network. */
+export const SIGN_IN_BY_ACCOUNT_AND_NETWORK: ThrottlePolicy = {
+  name: 'sign-in-account-and-network',
+  ...GROWING,
+  freeAttempts: 25,
 };
 /**
- * Many people share one address, an attacker among them. So the wait does not grow, browsers known to the account pass, and
- * successes count too: an attacker's own account must not reset it.
+ * What guessing from very many addresses is held to. Addresses that have free attempts left have ten times the room of those
+ * that have not: to keep an owner out who comes from a new address takes hundreds of addresses, for as long as it shall last.
+ * docs/decisions/0020 has the numbers.
  */
-export const SIGN_IN_BY_ADDRESS: ThrottlePolicy = {
-  name: 'sign-in-address',
-  freeAttempts: 100,
-  firstDelaySeconds: 2,
-  maxDelaySeconds: 2,
-  windowSeconds: 600,
+export const SIGN_IN_TO_ACCOUNT: EvenPolicy = {
+  name: 'sign-in-to-account',
+  capacity: 1000,
+  wornCapacity: 100,
+  intervalSeconds: 10,
 };
+/**
+ * Many people share one address, an attacker among them. So the wait does not grow, known devices pass, and a success takes
+ * back itself and nothing else: an attacker's own account must not reset it.
+ */
+export const signInFromAddress = (failures: number): EvenPolicy => ({
+  name: 'sign-in-from-address',
+  capacity: failures,
+  intervalSeconds: 2,
+});
 
 export type SignInOutcome =
   /** `at` is when the attempt began, in seconds: a password changed meanwhile makes it worthless. */
   | { kind: 'signed-in'; account: Account; at: number }
   /** Unknown user, wrong password and disabled account are one answer to the caller; `reason` is for the audit trail. */
   | { kind: 'refused'; reason: 'unknown' | 'wrong-password' | 'disabled'; accountId: string | null }
-  | { kind: 'throttled'; retryAfterSeconds: number };
+  /** `by` is the name of the counter, which says nothing of who it is about. */
+  | { kind: 'throttled'; retryAfterSeconds: number; by: string };
 
 export type SignIn = (attempt: {
   email: string;
   password: string;
   /** The client's address; IPv6 callers count per /64. */
   addressGroup: string;
-  /** An account id this browser has signed in to before, proven by its device cookie. */
-  knownDevice: { accountId: string; deviceId: string } | null;
+  /** The account that this browser or client has signed in to before, as it proves. */
+  knownDevice: KnownDevice | null;
 }) => Promise<SignInOutcome>;
 
 export function createSignIn({
@@ -47,35 +63,67 @@ export function createSignIn({
   passwords,
   throttle,
   clock,
+  failuresByAddress = 100,
 }: {
   clock: Clock;
   accounts: AccountStore;
   passwords: Passwords;
   throttle: Throttle;
+  /** Failed sign-ins from one address that go at once. */
+  failuresByAddress?: number;
 }): SignIn {
+  const fromAddress = signInFromAddress(failuresByAddress);
+
   return async ({ email, password, addressGroup, knownDevice }) => {
     const at = clock.nowSeconds();
     const normalized = normalizeEmail(email);
     const account = normalized ? await accounts.findByEmail(normalized) : null;
-    // The counter is by what was typed, so that known and unknown users are throttled alike. A device that signed in to
-    // this very account counts apart: an attacker elsewhere cannot keep its owner out.
-    const device = account && knownDevice?.accountId === account.id ? knownDevice.deviceId : null;
-    const subject = device ? `device\0${device}\0${account?.id}` : `email\0${normalized ?? email.slice(0, 320)}`;
+    // The counters are by what was typed, so that known and unknown users are throttled alike.
+    const owner = `email\0${normalized ?? email.slice(0, 320)}`;
+    const begun = await throttle.begin(
+      account && knownDevice && isKnown(account, knownDevice)
+        ? [{ policy: SIGN_IN_BY_DEVICE, owner, subject: `${knownDevice.deviceId}\0${account.id}` }]
+        : strangerClaims(fromAddress, owner, addressGroup),
+    );
+    if (begun.kind === 'refused') {
+      return { kind: 'throttled', retryAfterSeconds: begun.retryAfterSeconds, by: begun.by };
+    }
 
-    const waits = [
-      device ? null : await throttle.attempt(SIGN_IN_BY_ADDRESS, addressGroup),
-      await throttle.attempt(SIGN_IN_BY_ACCOUNT, subject),
-    ].filter((wait) => wait !== null);
-    if (waits.length > 0) return { kind: 'throttled', retryAfterSeconds: Math.max(...waits) };
-
-    const matches = await passwords.verify(account?.passwordHash ?? null, password);
+    let matches: boolean;
+    try {
+      matches = await passwords.verify(account?.passwordHash ?? null, password, addressGroup);
+    } catch (error) {
+      // Nobody learnt whether it was the right one.
+      await begun.end('abandoned');
+      throw error;
+    }
     if (!account) return { kind: 'refused', reason: 'unknown', accountId: null };
     if (!matches) return { kind: 'refused', reason: 'wrong-password', accountId: account.id };
     if (account.disabledAt !== null) return { kind: 'refused', reason: 'disabled', accountId: account.id };
 
-    await throttle.forgive(SIGN_IN_BY_ACCOUNT, subject);
+    await begun.end('succeeded');
     return { kind: 'signed-in', account, at: countingFrom(account, at) };
   };
+}
+
+/** Of this very account, and not from before it was signed out everywhere, as a new password does. */
+const isKnown = (account: Account, { accountId, knownSince }: KnownDevice): boolean =>
+  accountId === account.id && !wasSignedOutSince(account, knownSince);
+
+function strangerClaims(fromAddress: EvenPolicy, owner: string, addressGroup: string): Claim[] {
+  const network = networkOf(addressGroup);
+  return [
+    { policy: SIGN_IN_BY_ACCOUNT_AND_ADDRESS, owner, subject: `${owner}\0${addressGroup}` },
+    ...(network === null ? [] : [{ policy: SIGN_IN_BY_ACCOUNT_AND_NETWORK, owner, subject: `${owner}\0${network}` }]),
+    { policy: SIGN_IN_TO_ACCOUNT, owner, subject: owner },
+    { policy: fromAddress, owner: addressGroup, subject: addressGroup },
+  ];
+}
+
+/** The /48 of an IPv6 address group; null for IPv4, where an address is rarely one of many of the same customer. */
+function networkOf(addressGroup: string): string | null {
+  const parts = addressGroup.split(':');
+  return parts.length > 3 ? `${parts.slice(0, 3).join(':')}::/48` : null;
 }
 
 /** Writes how an attempt to sign in ended. `clientId` is who asked for it. */
@@ -96,7 +144,7 @@ export function createSignInAudit({ audit }: { audit: RecordAudit }): AuditSignI
         // Once a minute for an address: strangers must not be able to fill the audit trail.
         if (throttled.has(addressGroup)) return;
         throttled.add(addressGroup);
-        return audit('account.sign_in_throttled', { clientId, ip, requestId });
+        return audit('account.sign_in_throttled', { clientId, ip, requestId, details: { counter: outcome.by } });
       case 'refused': {
         const { accountId, reason } = outcome;
         return audit('account.sign_in_failed', { accountId, clientId, ip, requestId, details: { reason } });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
-import type { ThrottleStore } from './throttle-store.ts';
+import type { Counter, Counters, Settlement, ThrottleStore } from './throttle-store.ts';
 
 /** Growing delays: `freeAttempts` at once, then a wait that doubles from `firstDelaySeconds` up to `maxDelaySeconds`. */
 export interface ThrottlePolicy {
@@ -13,21 +13,44 @@ export interface ThrottlePolicy {
   windowSeconds: number;
 }
 
+/** An even pace: `capacity` attempts at once, then one every `intervalSeconds`. */
+export interface EvenPolicy {
+  name: string;
+  capacity: number;
+  /** For an attempt that has used up its free attempts in a growing counter; the capacity, unless it is given. */
+  wornCapacity?: number;
+  intervalSeconds: number;
+}
+
+/** One counter of an attempt. `owner` is whom it is about; counters of one owner are counted at once. */
+export interface Claim {
+  policy: ThrottlePolicy | EvenPolicy;
+  owner: string;
+  subject: string;
+}
+
+export type Begun =
+  /** `by` is the name of the policy that makes it wait. */
+  | { kind: 'refused'; by: string; retryAfterSeconds: number }
+  | {
+      kind: 'begun';
+      /**
+       * An attempt that ends without a word counts as a failure. `succeeded` takes it back everywhere, and forgives earlier
+       * failures where the waits grow; `abandoned` takes it back because nobody learnt whether it would have succeeded.
+       */
+      end(how: 'succeeded' | 'abandoned'): Promise<void>;
+    };
+
 export interface Throttle {
   /**
-   * Counts one attempt before it is made. Returns null when it may go on, or the seconds to wait. Counting first is what
-   * makes 50 parallel guesses count as 50.
+   * Counts an attempt before it is made, in all of these counters or in none. Counting first is what makes 50 parallel guesses
+   * count as 50.
    */
+  begin(claims: readonly Claim[]): Promise<Begun>;
+  /** The same with one counter. Returns null when it may go on, or the seconds to wait. */
   attempt(policy: ThrottlePolicy, subject: string): Promise<number | null>;
   /** After a success: earlier failures are forgiven. */
   forgive(policy: ThrottlePolicy, subject: string): Promise<void>;
-}
-
-/** The wait in seconds that must have passed since the attempt before this one. */
-export function requiredDelaySeconds(policy: ThrottlePolicy, attempts: number): number {
-  const beyond = attempts - policy.freeAttempts;
-  if (beyond <= 0) return 0;
-  return Math.min(policy.maxDelaySeconds, policy.firstDelaySeconds * 2 ** Math.min(beyond - 1, 30));
 }
 
 /** How long the store is left alone after it failed. */
@@ -53,18 +76,15 @@ export function createThrottle({
 }): Throttle {
   let failedAtMs = Number.NEGATIVE_INFINITY;
 
-  const keyOf = (policy: ThrottlePolicy, subject: string): string =>
-    digester.digest(`throttle:${policy.name}`, subject);
-
-  async function attemptIn(counters: ThrottleStore, policy: ThrottlePolicy, key: string): Promise<number | null> {
-    const nowMs = clock.nowMs();
-    const seen = await counters.peek(key, nowMs);
-    // A refused attempt is not counted again, or an attacker could keep the owner waiting for ever.
-    const wait = seen ? remainingWait(policy, seen.attempts + 1, seen.previousAtMs, nowMs) : 0;
-    if (wait > 0) return wait;
-    const counted = await counters.hit(key, policy.windowSeconds, nowMs);
-    const late = remainingWait(policy, counted.attempts, counted.previousAtMs, nowMs);
-    return late > 0 ? late : null;
+  /** What is counted, in the order of the claims; claims of one owner stand together. */
+  function countersOf(claims: readonly Claim[]): Counters[] {
+    const groups: { owner: string; counters: Counter[] }[] = [];
+    for (const [index, { policy, owner, subject }] of claims.entries()) {
+      const counter = counterOf(policy, digester.digest(`throttle:${policy.name}`, subject));
+      if (index > 0 && claims[index - 1]?.owner === owner) groups.at(-1)?.counters.push(counter);
+      else groups.push({ owner: digester.digest('throttle-owner', owner), counters: [counter] });
+    }
+    return groups;
   }
 
   /** Asks the store unless it failed just now; `instead` when it fails. */
@@ -80,28 +100,78 @@ export function createThrottle({
     }
   }
 
+  /** Where it was counted. */
+  async function take(counters: Counters[], nowMs: number): Promise<{ waits: number[]; at: ThrottleStore }> {
+    const inStore = async () => ({ waits: await store.take(counters, nowMs), at: store });
+    if (!fallback) return inStore();
+    return orElse(inStore, async () => ({ waits: await fallback.take(halved(counters), nowMs), at: fallback }));
+  }
+
+  async function settle(at: ThrottleStore, counters: Counters[], how: Settlement, takenAtMs: number): Promise<void> {
+    if (at === fallback || !fallback) return at.settle(counters, how, takenAtMs);
+    // What the store still counts against somebody who signed in is a wait, no failure.
+    await orElse(
+      () => at.settle(counters, how, takenAtMs),
+      async () => {},
+    );
+  }
+
+  async function begin(claims: readonly Claim[]): Promise<Begun> {
+    const counters = countersOf(claims);
+    const nowMs = clock.nowMs();
+    const { waits, at } = await take(counters, nowMs);
+    const longest = Math.max(...waits);
+    const by = claims[waits.indexOf(longest)]?.policy.name ?? '';
+    if (longest > 0) return { kind: 'refused', by, retryAfterSeconds: Math.ceil(longest / 1000) };
+    return {
+      kind: 'begun',
+      end: (how) => settle(at, counters, how === 'succeeded' ? 'forget' : 'give-back', nowMs),
+    };
+  }
+
   return {
+    begin,
     async attempt(policy, subject) {
-      const key = keyOf(policy, subject);
-      if (!fallback) return attemptIn(store, policy, key);
-      const halved = { ...policy, freeAttempts: Math.floor(policy.freeAttempts / 2) };
-      return orElse(
-        () => attemptIn(store, policy, key),
-        () => attemptIn(fallback, halved, key),
-      );
+      const begun = await begin([{ policy, owner: subject, subject }]);
+      return begun.kind === 'refused' ? begun.retryAfterSeconds : null;
     },
     async forgive(policy, subject) {
-      const key = keyOf(policy, subject);
-      if (!fallback) return store.reset(key);
-      await fallback.reset(key);
-      // What the store still counts against somebody who signed in is a wait, no failure.
-      await orElse(
-        () => store.reset(key),
-        async () => {},
-      );
+      const counters = countersOf([{ policy, owner: subject, subject }]);
+      const nowMs = clock.nowMs();
+      if (fallback) await fallback.settle(counters, 'forget', nowMs);
+      await settle(store, counters, 'forget', nowMs);
     },
   };
 }
+
+function counterOf(policy: ThrottlePolicy | EvenPolicy, id: string): Counter {
+  if ('capacity' in policy) {
+    const { capacity, wornCapacity = capacity, intervalSeconds } = policy;
+    return { kind: 'even', id, capacity, wornCapacity, intervalMs: intervalSeconds * 1000 };
+  }
+  const { freeAttempts, firstDelaySeconds, maxDelaySeconds, windowSeconds } = policy;
+  return {
+    kind: 'growing',
+    id,
+    freeAttempts,
+    firstDelayMs: firstDelaySeconds * 1000,
+    maxDelayMs: maxDelaySeconds * 1000,
+    windowMs: windowSeconds * 1000,
+  };
+}
+
+/** Half of what is free. An even counter without any capacity would never let anybody pass. */
+const halved = (groups: readonly Counters[]): Counters[] =>
+  groups.map(({ owner, counters }) => ({
+    owner,
+    counters: counters.map((counter) =>
+      counter.kind === 'growing'
+        ? { ...counter, freeAttempts: Math.floor(counter.freeAttempts / 2) }
+        : { ...counter, capacity: half(counter.capacity), wornCapacity: half(counter.wornCapacity) },
+    ),
+  }));
+
+const half = (count: number): number => Math.max(1, Math.floor(count / 2));
 
 /** The answer, or StoreUnavailableError when there is none in time. What comes later is dropped. */
 async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
@@ -115,10 +185,4 @@ async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function remainingWait(policy: ThrottlePolicy, attempts: number, previousAtMs: number | null, nowMs: number): number {
-  const delaySeconds = requiredDelaySeconds(policy, attempts);
-  if (previousAtMs === null || delaySeconds === 0) return 0;
-  return Math.max(0, Math.ceil((previousAtMs + delaySeconds * 1000 - nowMs) / 1000));
 }

@@ -10,6 +10,7 @@ import type { RecordAudit } from '../audit/audit.ts';
 import type { Announce } from '../credentials/announce.ts';
 import type { Throttle, ThrottlePolicy } from '../limits/throttle.ts';
 import type { KeySet } from '../signing-keys/key-set.ts';
+import { createBearerText } from '../tokens/bearer-text.ts';
 import type { DurableTokenStore } from '../tokens/token-store.ts';
 import { createIssueLoginTokens, type LoginLifetimes } from './issue-tokens.ts';
 import type { Login, LoginOrigin, LoginTokens } from './login.ts';
@@ -68,6 +69,7 @@ export function createLogin({
   const sessions = createLoginSessions({ tokens, digester, audit, announce, clock });
   const issueTokens = createIssueLoginTokens({ issuer, audience, keySet, digester, clock, scopesOf, lifetimes });
   const auditSignIn = createSignInAudit({ audit });
+  const bearerText = createBearerText({ digester });
 
   async function open(account: Account, signedInAt: number, { ip, userAgent }: LoginOrigin): Promise<LoginTokens> {
     const session: LoginSession = {
@@ -96,7 +98,10 @@ export function createLogin({
     async signUp({ email, password, givenName = null, familyName = null }, { addressGroup, ip, requestId }) {
       if (!signUpOpen) throw new AppError('sign_up_closed');
       const wait = await throttle.attempt(SIGN_UP_BY_ADDRESS, addressGroup);
-      if (wait !== null) throw new AppError('too_many_requests', { retryAfterSeconds: wait });
+      if (wait !== null) {
+        const internal = `the counter ${SIGN_UP_BY_ADDRESS.name}`;
+        throw new AppError('too_many_requests', { retryAfterSeconds: wait, internal });
+      }
       return manageAccounts.create({ email, password, givenName, familyName }, { ip, requestId });
     },
     async login({ email, password }, origin) {
@@ -128,6 +133,13 @@ export function createLogin({
       const { sessionId: id, accountId } = readGrant(record);
       await sessions.end({ id, accountId }, origin);
     },
+    async deviceOf(refreshToken) {
+      if (!bearerText.isOurs(refreshToken)) return null;
+      const record = await tokens.find('LoginRefreshToken', digester.digest('LoginRefreshToken', refreshToken));
+      if (!record) return null;
+      const { sessionId, accountId, signedInAt } = readGrant(record);
+      return { accountId, deviceId: sessionId, knownSince: signedInAt };
+    },
     async sessions(accountId) {
       const account = await accounts.find(accountId);
       return account ? sessions.list(account) : [];
@@ -154,6 +166,9 @@ function signedIn(outcome: SignInOutcome): SignInOutcome & { kind: 'signed-in' }
     case 'refused':
       throw new AppError('invalid_credentials', { internal: outcome.reason });
     case 'throttled':
-      throw new AppError('too_many_requests', { retryAfterSeconds: outcome.retryAfterSeconds });
+      throw new AppError('too_many_requests', {
+        retryAfterSeconds: outcome.retryAfterSeconds,
+        internal: `the counter ${outcome.by}`,
+      });
   }
 }

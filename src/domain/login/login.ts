@@ -1,4 +1,5 @@
 import type { Account } from '../accounts/account.ts';
+import type { KnownDevice } from '../accounts/known-device.ts';
 import type { LoginSession } from './login-session.ts';
 
 /** What a sign-in or refresh hands out. */
@@ -20,7 +21,7 @@ export interface LoginOrigin {
   addressGroup: string;
   requestId: string;
   userAgent: string;
-  knownDevice: { accountId: string; deviceId: string } | null;
+  knownDevice: KnownDevice | null;
 }
 
 /** The JSON login. One implementation of sign-in with the sign-in page: same throttling, timing and answers. */
@@ -38,6 +39,11 @@ export interface Login {
   endSession(accountId: string, sessionId: string, origin: LoginOrigin): Promise<boolean>;
   /** By the refresh token, for a browser whose access token has expired. Unknown tokens are no news. */
   endSessionOf(refreshToken: string, origin: LoginOrigin): Promise<void>;
+  /**
+   * The sign-in that a refresh token came from, whether or not the token still works: who has one signed in to its account
+   * before. Null for one that is not ours or no longer kept.
+   */
+  deviceOf(refreshToken: string): Promise<KnownDevice | null>;
   sessions(accountId: string): Promise<LoginSession[]>;
   /** Signs the account out everywhere. Throws invalid_credentials, too_many_requests, invalid_request. */
   changePassword(

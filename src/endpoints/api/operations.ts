@@ -69,6 +69,10 @@ const Tokens = z
     expires_in: z.int().optional().describe('Seconds.'),
     refresh_token: z.string().optional(),
     refresh_expires_at: time.optional(),
+    device_token: z
+      .string()
+      .optional()
+      .describe('Of a sign-in in token mode: send it with the next one. Also in the header Gatehouse-Device.'),
   })
   .meta({ id: 'Tokens' });
 
@@ -188,6 +192,11 @@ export const OPERATIONS = {
       email: text(320),
       password,
       mode: z.enum(['tokens', 'cookies']).default('tokens'),
+      device_token: text(512)
+        .optional()
+        .describe(
+          'The device token of an earlier sign-in to this account, or a refresh token of it, used or not: nobody who guesses elsewhere can make this client wait. Or send it in the header Gatehouse-Device.',
+        ),
     }),
     output: Tokens,
     status: 200,

@@ -3,7 +3,7 @@ import { createSignInAudit, type SignIn } from '../../domain/accounts/sign-in.ts
 import type { RecordAudit } from '../../domain/audit/audit.ts';
 import type { createDeviceCookie } from '../../http/device-cookie.ts';
 import type { Renderer } from '../../http/render.ts';
-import { factsOf } from '../../http/request-context.ts';
+import { factsOf, noteReason } from '../../http/request-context.ts';
 import { sendPage } from '../../http/security-headers.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Interactions, Step } from './interaction.ts';
@@ -65,6 +65,7 @@ export function createSignInPage({
           return;
         }
         case 'throttled':
+          noteReason(ctx, `the counter ${outcome.by}`);
           ctx.set('Retry-After', String(outcome.retryAfterSeconds));
           ctx.status = 429;
           return show(ctx, step, {

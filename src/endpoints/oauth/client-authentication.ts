@@ -148,6 +148,7 @@ export function createClientAuthentication({
         throw new AppError('too_many_requests', {
           public: 'too many failed authentications of this client',
           retryAfterSeconds: wait,
+          internal: `the counter ${CLIENT_FAILURES.name}`,
         });
       }
     }

@@ -57,19 +57,74 @@ export const SCRIPTS = {
       else redis.call('PEXPIRE', KEYS[1], string.format('%d', last - ARGV[3])) end
       return 1`,
   },
-  /** Counts an attempt: `n` attempts, the last one `at`, over at `e`. One from the future is not believed. */
-  countAttempt: {
-    numberOfKeys: 1,
+  /**
+   * Counts an attempt in every counter or, when one of them makes it wait, in none; answers the waits. A growing counter has `n`
+   * attempts, the last one `at`, the one before it `p`, and is over at `e`; an even one has drained at `e`. ARGV has the time
+   * and then five values for each key: see numbersOf. The arithmetic is that of domain/limits/throttle-store.ts.
+   */
+  takeAttempt: {
     lua: `
-      local before = redis.call('HMGET', KEYS[1], 'n', 'at', 'e')
-      local attempts, previous = 0, false
       local now = tonumber(ARGV[1])
-      if before[3] and tonumber(before[3]) > now and tonumber(before[2]) <= now + ${CLOCK_SKEW_MS} then
-        attempts, previous = tonumber(before[1]), before[2]
+      local waits, states, worn, free = {}, {}, false, true
+      for i, key in ipairs(KEYS) do
+        local at = 5 * i - 3
+        local kind, a, b = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+        local c, d = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+        local found = redis.call('HMGET', key, 'n', 'at', 'e')
+        local n, last, ends = tonumber(found[1]) or 0, tonumber(found[2]) or 0, tonumber(found[3]) or 0
+        if kind == 'growing' and (ends <= now or last > now + ${CLOCK_SKEW_MS}) then n, last = 0, 0 end
+        states[i] = { kind, a, b, c, d, n, last, ends }
+        if kind == 'growing' and n > 0 and n >= a then worn = true end
       end
-      redis.call('HSET', KEYS[1], 'n', attempts + 1, 'at', ARGV[1], 'e', ARGV[2])
-      redis.call('PEXPIRE', KEYS[1], ARGV[3])
-      return { attempts + 1, previous }`,
+      for i, s in ipairs(states) do
+        local kind, a, b, c, d, n, last, ends = unpack(s)
+        local wait = 0
+        if kind == 'even' then
+          local full, ahead = a * c, math.max(0, ends - now)
+          if ahead > full + c + ${CLOCK_SKEW_MS} then ahead = 0 end
+          ahead = math.min(ahead, full)
+          s[8] = ahead
+          wait = math.max(0, ahead + c - (worn and b or a) * c)
+        elseif n > 0 then
+          local beyond, delay = n + 1 - a, 0
+          if beyond > 0 then delay = math.min(c, b * 2 ^ math.min(beyond - 1, 30)) end
+          wait = math.min(delay, math.max(0, last + delay - now))
+        end
+        waits[i] = wait
+        if wait > 0 then free = false end
+      end
+      if not free then return waits end
+      for i, key in ipairs(KEYS) do
+        local kind, a, b, c, d, n, last, ahead = unpack(states[i])
+        if kind == 'even' then
+          redis.call('HSET', key, 'e', string.format('%.0f', now + ahead + c))
+          redis.call('PEXPIRE', key, ahead + c)
+        else
+          redis.call('HSET', key, 'n', n + 1, 'at', ARGV[1], 'p', string.format('%.0f', last), 'e', string.format('%.0f', now + d))
+          redis.call('PEXPIRE', key, d)
+        end
+      end
+      return waits`,
+  },
+  /** Ends an attempt taken at ARGV[1]: for each key what an even counter is given back, `forget` or `give-back`. */
+  settleAttempt: {
+    lua: `
+      for i, key in ipairs(KEYS) do
+        local how = ARGV[i + 1]
+        if how == 'forget' then
+          redis.call('DEL', key)
+        elseif redis.call('EXISTS', key) == 1 then
+          if how == 'give-back' then
+            local found = redis.call('HMGET', key, 'n', 'at', 'p')
+            local n = tonumber(found[1]) or 0
+            if n > 0 then redis.call('HSET', key, 'n', n - 1) end
+            if n > 0 and found[2] == ARGV[1] then redis.call('HSET', key, 'at', found[3] or 0) end
+          else
+            redis.call('HINCRBY', key, 'e', -how)
+          end
+        end
+      end
+      return 1`,
   },
   /**
    * Takes one from every counter or, when one is empty, from none. A key holds when its counter is full again, in
@@ -113,6 +168,7 @@ export interface ScriptCommands {
   consumeRecord(key: string, atMs: number, receipt: string): Promise<0 | 1>;
   removeRecordOf(key: string, field: string, value: string): Promise<string | 0 | null>;
   addToIndex(key: string, member: string, endsAtMs: number | '+inf', forgetBeforeMs: number): Promise<1>;
-  countAttempt(key: string, nowMs: number, endsAtMs: number, windowMs: number): Promise<[number, string | null]>;
+  takeAttempt(keys: number, ...keysAndValues: (string | number)[]): Promise<number[]>;
+  settleAttempt(keys: number, ...keysAndValues: (string | number)[]): Promise<number>;
   takeFromCounters(keys: number, ...keysAndValues: (string | number)[]): Promise<[0 | 1, number][]>;
 }

@@ -83,31 +83,37 @@ describe('the JSON login', () => {
 
   it('slows guessing down, whoever guesses and at which way in, and lets the next wait be known', async () => {
     const { email, password } = await createAccount(harness);
-    for (let i = 0; i < 3; i += 1) expect((await login({ email, password: 'wrong' })).status).to.equal(401);
+    const from = { 'x-forwarded-for': `2001:db8:${next()}::1` };
+    const guess = (body: object) => login(body, from['x-forwarded-for']);
+    for (let i = 0; i < 3; i += 1) expect((await guess({ email, password: 'wrong' })).status).to.equal(401);
     const browser = new Browser(harness);
     await browser.open(authorization(harness, DEMO.web).url);
-    for (let i = 0; i < 2; i += 1) await browser.submit('/sign-in', { email, password: 'wrong' });
-    const refused = await login({ email, password });
+    for (let i = 0; i < 2; i += 1) await browser.submit('/sign-in', { email, password: 'wrong' }, from);
+    const refused = await guess({ email, password });
     expect(await outcome(refused)).to.equal('429 too_many_requests');
     expect(Number(refused.headers['retry-after'])).to.be.greaterThan(0);
     // And the page knows of the guesses here.
     const other = await createAccount(harness);
-    for (let i = 0; i < 5; i += 1) await login({ email: other.email, password: 'wrong' });
-    await browser.submit('/sign-in', { email: other.email, password: other.password });
+    for (let i = 0; i < 5; i += 1) await guess({ email: other.email, password: 'wrong' });
+    await browser.submit('/sign-in', { email: other.email, password: other.password }, from);
     expect(browser.page.reply.status).to.equal(429);
   });
 
   it('counts 50 parallel guesses one by one', async () => {
     const { email, password } = await createAccount(harness);
-    const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => login({ email, password: `wrong ${i}` })));
+    const from = `2001:db8:${next()}::1`;
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => login({ email, password: `wrong ${i}` }, from)),
+    );
     expect(replies.filter(({ status }) => status === 401)).to.have.length(5);
     expect(replies.filter(({ status }) => status === 429)).to.have.length(45);
-    expect((await login({ email, password })).status).to.equal(429);
+    expect((await login({ email, password }, from)).status).to.equal(429);
   });
 
   it('throttles an unknown user like a known one', async () => {
+    const from = `2001:db8:${next()}::1`;
     const replies = await Promise.all(
-      Array.from({ length: 12 }, () => login({ email: 'not-here@example.com', password: 'wrong' })),
+      Array.from({ length: 12 }, () => login({ email: 'not-here@example.com', password: 'wrong' }, from)),
     );
     expect(replies.filter(({ status }) => status === 401)).to.have.length(5);
   });

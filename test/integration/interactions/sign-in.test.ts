@@ -92,23 +92,33 @@ describe('the sign-in page', () => {
     expect(unknown && normalized(unknown, NOBODY.email)).to.equal(known2 && normalized(known2, known.email));
   });
 
-  it('makes guessing at one account slower and slower, from wherever, and never closes it for good', async () => {
+  it('makes guessing at one account slower and slower, and never closes it for good', async () => {
     const known = await createAccount(harness);
     const wrong = { ...known, password: 'wrong password' };
     const statuses: number[] = [];
-    for (let i = 0; i < 8; i += 1) statuses.push((await attempt(wrong, `203.0.113.${i}`)).reply.status);
+    for (let i = 0; i < 8; i += 1) statuses.push((await attempt(wrong, '203.0.113.50')).reply.status);
     expect(statuses.slice(0, 5)).to.deep.equal([422, 422, 422, 422, 422]);
     expect(statuses.slice(6)).to.deep.equal([429, 429]);
     using _ = travel(901);
     expect((await attempt(known, '203.0.113.50')).reply.status).to.not.equal(429);
   });
 
+  it('lets the owner in from an address that guessed nothing, whoever guesses elsewhere', async () => {
+    const known = await createAccount(harness);
+    for (let i = 0; i < 8; i += 1) {
+      await attempt({ ...known, password: 'wrong password' }, '198.51.100.0');
+      await attempt({ ...known, password: 'wrong password' }, `198.51.100.${i + 1}`);
+    }
+    expect((await attempt(known, '198.51.100.0')).reply.status).to.equal(429);
+    expect((await attempt(known, '203.0.113.9')).heading).to.equal('Allow this app to use your account?');
+  });
+
   it('lets the owner in from a browser that signed in before, whoever guesses elsewhere', async () => {
     const known = await createAccount(harness);
     const own = new Browser(harness);
     await attempt(known, '203.0.113.9', own);
-    for (let i = 0; i < 12; i += 1) await attempt({ ...known, password: 'wrong password' }, `198.51.100.${i}`);
-    expect((await attempt(known, '198.51.100.99')).reply.status).to.equal(429);
+    for (let i = 0; i < 12; i += 1) await attempt({ ...known, password: 'wrong password' }, '203.0.113.9');
+    expect((await attempt(known, '203.0.113.9')).reply.status).to.equal(429);
     const page = await attempt(known, '203.0.113.9', own);
     expect([page.reply.status, page.heading]).to.deep.equal([200, 'Allow this app to use your account?']);
   });
@@ -120,7 +130,7 @@ describe('the sign-in page', () => {
     for (let i = 0; i < 12; i += 1)
       await attempt(
         { ...theirs, password: 'wrong password' },
-        `198.51.100.${i}`,
+        '198.51.100.99',
         new Browser(harness, browser.jar.clone()),
       );
     expect((await attempt(theirs, '198.51.100.99', browser)).reply.status).to.equal(429);
@@ -130,11 +140,11 @@ describe('the sign-in page', () => {
     const known = await createAccount(harness);
     const browsers = await Promise.all(Array.from({ length: 50 }, () => arrive()));
     const pages = await Promise.all(
-      browsers.map((browser, i) =>
+      browsers.map((browser) =>
         browser.submit(
           '/sign-in',
           { email: known.email, password: 'wrong password' },
-          { 'x-forwarded-for': `203.0.113.${i}` },
+          { 'x-forwarded-for': '203.0.113.7' },
         ),
       ),
     );
@@ -147,7 +157,7 @@ describe('the sign-in page', () => {
     const ip = '203.0.113.200';
     const statuses: number[] = [];
     const browser = await arrive();
-    for (let i = 0; i < 110; i += 1) {
+    for (let i = 0; i < 130; i += 1) {
       const who = { email: `user-${i}@spray.example`, password: 'correct horse battery staple' };
       statuses.push((await browser.submit('/sign-in', who, { 'x-forwarded-for': ip })).reply.status);
     }

@@ -1,23 +1,23 @@
 import type { AccountStore } from '../../../domain/accounts/account-store.ts';
 import type { Login, LoginOrigin } from '../../../domain/login/login.ts';
-import type { createDeviceCookie } from '../../../http/device-cookie.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { accountAnswer, timeOfSeconds } from '../answers.ts';
 import { type Call, type Handlers, who } from '../call.ts';
+import type { ApiDevice } from '../known-device.ts';
 
 /** What an account does with itself. */
 export function createAccountHandlers({
   accounts,
   login,
-  deviceCookie,
+  device,
 }: {
   accounts: AccountStore;
   login: Login;
-  deviceCookie: ReturnType<typeof createDeviceCookie>;
+  device: ApiDevice;
 }): Pick<Handlers, 'me' | 'changePassword' | 'listSessions' | 'endSession'> {
-  function originOf({ ctx, facts }: Call): LoginOrigin {
+  async function originOf({ ctx, facts }: Call): Promise<LoginOrigin> {
     const { ip, addressGroup, requestId } = facts;
-    return { ip, addressGroup, requestId, userAgent: ctx.get('user-agent'), knownDevice: deviceCookie.read(ctx) };
+    return { ip, addressGroup, requestId, userAgent: ctx.get('user-agent'), knownDevice: await device.read(ctx) };
   }
 
   return {
@@ -31,7 +31,7 @@ export function createAccountHandlers({
       return { ...answer, email: null, email_verified: false, given_name: null, family_name: null };
     },
     async changePassword({ current_password: currentPassword, new_password: newPassword }, call) {
-      await login.changePassword(who(call).subject, { currentPassword, newPassword }, originOf(call));
+      await login.changePassword(who(call).subject, { currentPassword, newPassword }, await originOf(call));
       return null;
     },
     async listSessions(_input, call) {
@@ -49,7 +49,7 @@ export function createAccountHandlers({
       };
     },
     async endSession({ id }, call) {
-      if (await login.endSession(who(call).subject, id, originOf(call))) return null;
+      if (await login.endSession(who(call).subject, id, await originOf(call))) return null;
       throw new AppError('not_found', { public: 'You have no such sign-in.' });
     },
   };

@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
 import type { ManageApiKeys } from '../../../domain/api-keys/manage-api-keys.ts';
 import type { Login, LoginOrigin, LoginTokens } from '../../../domain/login/login.ts';
-import type { createDeviceCookie } from '../../../http/device-cookie.ts';
 import type { Clock } from '../../../kit/clock.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { accountAnswer, apiKeyAnswer, timeOfSeconds } from '../answers.ts';
 import type { Call, Handlers } from '../call.ts';
 import type { Dialect } from '../dialect.ts';
+import type { ApiDevice } from '../known-device.ts';
 import type { LoginCookies } from '../login-cookies.ts';
 import type { Output } from '../operations.ts';
 
@@ -17,20 +17,20 @@ export function createSignInHandlers({
   login,
   manageApiKeys,
   cookies,
-  deviceCookie,
+  device,
   keyAtSignUp,
   clock,
 }: {
   login: Login;
   manageApiKeys: ManageApiKeys;
   cookies: LoginCookies;
-  deviceCookie: ReturnType<typeof createDeviceCookie>;
+  device: ApiDevice;
   keyAtSignUp: Dialect['keys']['atSignUp'];
   clock: Clock;
 }): SignInHandlers {
-  function originOf({ ctx, facts }: Call): LoginOrigin {
+  function originOf({ ctx, facts }: Call, knownDevice: LoginOrigin['knownDevice'] = null): LoginOrigin {
     const { ip, addressGroup, requestId } = facts;
-    return { ip, addressGroup, requestId, userAgent: ctx.get('user-agent'), knownDevice: deviceCookie.read(ctx) };
+    return { ip, addressGroup, requestId, userAgent: ctx.get('user-agent'), knownDevice };
   }
 
   /** By cookies, the tokens are not in the answer: no script can read them, ours neither. */
@@ -78,13 +78,16 @@ export function createSignInHandlers({
       return { ...accountAnswer(account), api_key: { ...apiKeyAnswer(key, clock.nowMs()), key: secret } };
     },
 
-    async login({ email, password, mode }, call) {
+    async login({ email, password, mode, device_token: sent }, call) {
       const byCookies = mode === 'cookies';
       // Cookies that another site could plant would sign a person in to somebody else's account.
       if (byCookies) cookies.requireOwnPage(call.ctx);
-      const tokens = await login.login({ email, password }, originOf(call));
-      if (byCookies) deviceCookie.remember(call.ctx, tokens.account.id);
-      return handOut(call.ctx, tokens, byCookies);
+      const known = await device.read(call.ctx, sent);
+      const tokens = await login.login({ email, password }, originOf(call, known));
+      const answer = handOut(call.ctx, tokens, byCookies);
+      if (!byCookies) return { ...answer, device_token: device.remember(call.ctx, tokens.account.id, known) };
+      device.rememberByCookie(call.ctx, tokens.account.id);
+      return answer;
     },
 
     async refresh({ refresh_token: sent }, call) {

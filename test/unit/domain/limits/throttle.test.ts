@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { createThrottle, requiredDelaySeconds, type ThrottlePolicy } from '../../../../src/domain/limits/throttle.ts';
-import type { ThrottleStore } from '../../../../src/domain/limits/throttle-store.ts';
+import { createThrottle, type EvenPolicy, type ThrottlePolicy } from '../../../../src/domain/limits/throttle.ts';
+import { delayOf, type ThrottleStore } from '../../../../src/domain/limits/throttle-store.ts';
 import { createDigester } from '../../../../src/kit/digest.ts';
 import { StoreUnavailableError } from '../../../../src/kit/errors.ts';
+import { createMemoryThrottleStore } from '../../../../src/storage/memory/memory-throttle-store.ts';
 
 const POLICY: ThrottlePolicy = {
   name: 'test',
@@ -13,34 +14,11 @@ const POLICY: ThrottlePolicy = {
   windowSeconds: 600,
 };
 
-/** What throttle-store.ts promises, in a Map. */
-function inMemory(): ThrottleStore & { keys: () => string[] } {
-  const rows = new Map<string, { attempts: number; lastAtMs: number; endsMs: number }>();
-  const live = (key: string, nowMs: number) => {
-    const row = rows.get(key);
-    return row && row.endsMs > nowMs ? row : undefined;
-  };
-  return {
-    keys: () => [...rows.keys()],
-    async hit(key, windowSeconds, nowMs) {
-      const row = live(key, nowMs);
-      rows.set(key, { attempts: (row?.attempts ?? 0) + 1, lastAtMs: nowMs, endsMs: nowMs + windowSeconds * 1000 });
-      return { attempts: (row?.attempts ?? 0) + 1, previousAtMs: row?.lastAtMs ?? null };
-    },
-    async peek(key, nowMs) {
-      const row = live(key, nowMs);
-      return row ? { attempts: row.attempts, previousAtMs: row.lastAtMs } : null;
-    },
-    async reset(key) {
-      rows.delete(key);
-    },
-    purge: async () => 0,
-  };
-}
+const PACE: EvenPolicy = { name: 'pace', capacity: 2, intervalSeconds: 10 };
 
 function throttleAt(startMs = 1_800_000_000_000) {
   let nowMs = startMs;
-  const store = inMemory();
+  const store = createMemoryThrottleStore({ max: 1000 });
   const clock = { nowMs: () => nowMs, nowSeconds: () => Math.floor(nowMs / 1000) };
   const throttle = createThrottle({ store, digester: createDigester(Buffer.alloc(32, 1)), clock });
   return {
@@ -52,9 +30,22 @@ function throttleAt(startMs = 1_800_000_000_000) {
   };
 }
 
+const seconds = (policy: ThrottlePolicy, attempt: number): number =>
+  delayOf(
+    {
+      kind: 'growing',
+      id: '',
+      freeAttempts: policy.freeAttempts,
+      firstDelayMs: policy.firstDelaySeconds * 1000,
+      maxDelayMs: policy.maxDelaySeconds * 1000,
+      windowMs: policy.windowSeconds * 1000,
+    },
+    attempt,
+  ) / 1000;
+
 describe('the delay before an attempt', () => {
   it('is nothing for the free ones, then doubles up to its limit', () => {
-    const delays = Array.from({ length: 11 }, (_, i) => requiredDelaySeconds(POLICY, i));
+    const delays = Array.from({ length: 11 }, (_, i) => seconds(POLICY, i));
     expect(delays).to.deep.equal([0, 0, 0, 0, 2, 4, 8, 16, 32, 60, 60]);
   });
 
@@ -62,8 +53,8 @@ describe('the delay before an attempt', () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.nat(1_000_000), (a, b) => {
         const [fewer, more] = [Math.min(a, b), Math.max(a, b)];
-        const delay = requiredDelaySeconds(POLICY, more);
-        expect(delay).to.be.at.least(requiredDelaySeconds(POLICY, fewer));
+        const delay = seconds(POLICY, more);
+        expect(delay).to.be.at.least(seconds(POLICY, fewer));
         expect(delay).to.be.within(0, POLICY.maxDelaySeconds);
       }),
     );
@@ -121,17 +112,74 @@ describe('the throttle', () => {
     }
   });
 
+  it('names the counter that makes an attempt wait longest', async () => {
+    const { throttle } = throttleAt();
+    const claims = [
+      { policy: POLICY, owner: 'ada', subject: 'ada' },
+      { policy: PACE, owner: 'house', subject: 'house' },
+    ];
+    for (let i = 0; i < 2; i += 1) expect((await throttle.begin(claims)).kind).to.equal('begun');
+    expect(await throttle.begin(claims)).to.deep.equal({ kind: 'refused', by: 'pace', retryAfterSeconds: 10 });
+    await throttle.attempt(POLICY, 'ada');
+    expect(await throttle.begin([claims[0] as (typeof claims)[0]])).to.include({ by: 'test', retryAfterSeconds: 2 });
+  });
+
+  it('takes a success back and no more, and forgives only where waits grow', async () => {
+    const { throttle } = throttleAt();
+    const mine = { policy: POLICY, owner: 'ada', subject: 'ada' };
+    const house = { policy: PACE, owner: 'house', subject: 'house' };
+    await throttle.begin([mine, house]);
+    for (let i = 0; i < 20; i += 1) {
+      const begun = await throttle.begin([mine, house]);
+      if (begun.kind === 'refused') throw new Error(`refused by ${begun.by}`);
+      await begun.end('succeeded');
+    }
+    // The failure at the address is still there, that of the account is forgiven.
+    expect((await throttle.begin([house])).kind).to.equal('begun');
+    expect((await throttle.begin([house])).kind).to.equal('refused');
+    for (let i = 0; i < 3; i += 1) expect(await throttle.attempt(POLICY, 'ada')).to.equal(null);
+    expect(await throttle.attempt(POLICY, 'ada')).to.equal(2);
+  });
+
+  it('does not count what was abandoned, and forgives nothing for it', async () => {
+    const { throttle } = throttleAt();
+    const claims = [
+      { policy: POLICY, owner: 'ada', subject: 'ada' },
+      { policy: PACE, owner: 'house', subject: 'house' },
+    ];
+    await throttle.attempt(POLICY, 'ada');
+    for (let i = 0; i < 20; i += 1) {
+      const begun = await throttle.begin(claims);
+      if (begun.kind === 'refused') throw new Error(`refused by ${begun.by}`);
+      await begun.end('abandoned');
+    }
+    for (let i = 0; i < 2; i += 1) expect(await throttle.attempt(POLICY, 'ada')).to.equal(null);
+    expect(await throttle.attempt(POLICY, 'ada')).to.equal(2);
+  });
+
   it('keeps neither names nor addresses', async () => {
-    const { throttle, store } = throttleAt();
-    await throttle.attempt(POLICY, 'ada@example.com');
-    expect(store.keys().join()).to.not.contain('ada');
+    const seen: unknown[] = [];
+    const store: ThrottleStore = {
+      take: async (taken) => {
+        seen.push(taken);
+        return taken.flatMap(({ counters }) => counters.map(() => 0));
+      },
+      settle: async (taken) => void seen.push(taken),
+      purge: async () => 0,
+    };
+    const clock = { nowMs: () => 1, nowSeconds: () => 0 };
+    const throttle = createThrottle({ store, digester: createDigester(Buffer.alloc(32, 1)), clock });
+    const begun = await throttle.begin([{ policy: POLICY, owner: 'ada@example.com', subject: 'ada@example.com' }]);
+    if (begun.kind === 'begun') await begun.end('succeeded');
+    expect(seen).to.have.length(2);
+    expect(JSON.stringify(seen)).to.not.contain('ada');
   });
 });
 
 /** A throttle whose store can be taken away, with the counters of this process behind it. */
 function throttleInOutage({ answerWithinMs = 20 } = {}) {
   let nowMs = 1_800_000_000_000;
-  const store = inMemory();
+  const store = createMemoryThrottleStore({ max: 1000 });
   let state: 'up' | 'down' | 'silent' | 'broken' = 'up';
   let asked = 0;
   const gone = async <T>(answer: () => Promise<T>): Promise<T> => {
@@ -142,15 +190,20 @@ function throttleInOutage({ answerWithinMs = 20 } = {}) {
     return answer();
   };
   const failing: ThrottleStore = {
-    hit: (...given) => gone(() => store.hit(...given)),
-    peek: (...given) => gone(() => store.peek(...given)),
-    reset: (...given) => gone(() => store.reset(...given)),
+    take: (...given) => gone(() => store.take(...given)),
+    settle: (...given) => gone(() => store.settle(...given)),
     purge: async () => 0,
   };
   const clock = { nowMs: () => nowMs, nowSeconds: () => Math.floor(nowMs / 1000) };
   const digester = createDigester(Buffer.alloc(32, 1));
   return {
-    throttle: createThrottle({ store: failing, fallback: inMemory(), answerWithinMs, digester, clock }),
+    throttle: createThrottle({
+      store: failing,
+      fallback: createMemoryThrottleStore({ max: 1000 }),
+      answerWithinMs,
+      digester,
+      clock,
+    }),
     withoutFallback: createThrottle({ store: failing, digester, clock }),
     asked: () => asked,
     become: (next: typeof state) => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SIGN_IN_BY_ACCOUNT } from '../../../../src/domain/accounts/sign-in.ts';
+import { SIGN_IN_BY_ACCOUNT_AND_ADDRESS } from '../../../../src/domain/accounts/sign-in.ts';
 import { createWorld, failureOf, fiftyTimes, ORIGIN, PASSWORD } from './world.ts';
 
 const EMAIL = 'ada@example.com';
@@ -29,11 +29,13 @@ describe('a change of password', () => {
     const { account } = await world.signedIn();
     const guess = { currentPassword: 'not the password at all', newPassword: NEW };
     const answers = await fiftyTimes(() => failureOf(world.login.changePassword(account.id, guess, ORIGIN)));
-    expect(answers.filter((code) => code === 'invalid_credentials')).to.have.length(SIGN_IN_BY_ACCOUNT.freeAttempts);
+    expect(answers.filter((code) => code === 'invalid_credentials')).to.have.length(
+      SIGN_IN_BY_ACCOUNT_AND_ADDRESS.freeAttempts,
+    );
     expect(answers.filter((code) => code === 'too_many_requests')).to.have.length(45);
     const right = { currentPassword: PASSWORD, newPassword: NEW };
     expect(await failureOf(world.login.changePassword(account.id, right, ORIGIN))).to.equal('too_many_requests');
-    expect(await world.audited('account.sign_in_failed')).to.have.length(SIGN_IN_BY_ACCOUNT.freeAttempts);
+    expect(await world.audited('account.sign_in_failed')).to.have.length(SIGN_IN_BY_ACCOUNT_AND_ADDRESS.freeAttempts);
     expect(await world.audited('account.sign_in_throttled')).to.have.length(1);
   });
 

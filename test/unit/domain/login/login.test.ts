@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { jwtVerify } from 'jose';
-import { SIGN_IN_BY_ACCOUNT } from '../../../../src/domain/accounts/sign-in.ts';
+import { SIGN_IN_BY_ACCOUNT_AND_ADDRESS } from '../../../../src/domain/accounts/sign-in.ts';
 import type { LoginTokens } from '../../../../src/domain/login/login.ts';
 import {
   AUDIENCE,
@@ -100,12 +100,21 @@ describe('the JSON login', () => {
     await world.manageAccounts.create({ email: EMAIL, password: PASSWORD });
     const guess = { email: EMAIL, password: 'not the password at all' };
     const answers = await fiftyTimes(() => failureOf(world.login.login(guess, ORIGIN)));
-    expect(answers.filter((code) => code === 'invalid_credentials')).to.have.length(SIGN_IN_BY_ACCOUNT.freeAttempts);
+    expect(answers.filter((code) => code === 'invalid_credentials')).to.have.length(
+      SIGN_IN_BY_ACCOUNT_AND_ADDRESS.freeAttempts,
+    );
     expect(answers.filter((code) => code === 'too_many_requests')).to.have.length(45);
-    const onPage = await world.signIn({ email: EMAIL, password: PASSWORD, addressGroup: 'another', knownDevice: null });
-    expect(onPage.kind).to.equal('throttled');
+    const onPage = await world.signIn({
+      email: EMAIL,
+      password: PASSWORD,
+      addressGroup: ORIGIN.addressGroup,
+      knownDevice: null,
+    });
+    expect(onPage).to.include({ kind: 'throttled', by: SIGN_IN_BY_ACCOUNT_AND_ADDRESS.name });
     // Once a minute: strangers must not fill the audit trail.
-    expect(await world.audited('account.sign_in_throttled')).to.have.length(1);
+    const [throttled, ...more] = await world.audited('account.sign_in_throttled');
+    expect(throttled?.details).to.deep.equal({ counter: SIGN_IN_BY_ACCOUNT_AND_ADDRESS.name });
+    expect(more).to.have.length(0);
   });
 
   it('lets an account in again that was signed out by a clock far ahead, and nothing of before', async () => {
@@ -122,9 +131,12 @@ describe('the JSON login', () => {
     await using world = await createWorld();
     await world.manageAccounts.create({ email: EMAIL, password: PASSWORD });
     const attempt = () => world.login.login({ email: EMAIL, password: 'not the password at all' }, ORIGIN);
-    for (let i = 0; i < SIGN_IN_BY_ACCOUNT.freeAttempts; i += 1) await failureOf(attempt());
+    for (let i = 0; i < SIGN_IN_BY_ACCOUNT_AND_ADDRESS.freeAttempts; i += 1) await failureOf(attempt());
     const error = await attempt().catch((thrown: unknown) => thrown);
-    expect(error).to.include({ code: 'too_many_requests', retryAfterSeconds: SIGN_IN_BY_ACCOUNT.firstDelaySeconds });
+    expect(error).to.include({
+      code: 'too_many_requests',
+      retryAfterSeconds: SIGN_IN_BY_ACCOUNT_AND_ADDRESS.firstDelaySeconds,
+    });
   });
 });
 
