@@ -107,7 +107,7 @@ export interface History {
 
 export interface Ledger {
   nowMs(): number;
-  /** For a request under way. */
+  /** For a request under way. One that never ends is no part of the history. */
   begin(operation: string, node: NodeName, claims?: Claims): Call;
   end(call: Call, outcome: Outcome): void;
   disturbed(disturbance: Disturbance): void;

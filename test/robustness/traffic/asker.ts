@@ -45,7 +45,7 @@ export interface Asker {
   /** Again, as an honest client does, until there is an answer that is not 503; the last one. */
   insist(operation: string, claims: Claims, send: Send, read?: (answer: Answer, call: Call) => void): Promise<Told>;
   /** A fetch whose every request is recorded, each to any node. */
-  recorded(operation: string): Fetch;
+  recorded(operation: string, claims?: Claims): Fetch;
   /** A pause whose length varies by half. */
   rest(ms: number): Promise<void>;
 }
@@ -102,10 +102,10 @@ export function createAsker({
         await asker.rest(RETRY_MS);
       }
     },
-    recorded(operation) {
+    recorded(operation, claims) {
       return async (url, init) => {
         const node = random.pick(NODES);
-        const call = ledger.begin(operation, node);
+        const call = ledger.begin(operation, node, claims);
         try {
           const response = await fetchOf(node)(url, init);
           ledger.end(call, outcomeOf({ status: response.status, headers: response.headers, body: {} }));

@@ -1,5 +1,11 @@
 /** Codes and what they are redeemed for: by one client, by two at once, again, and never. */
-import { createUserAgent, type IssuedCode, type TokenAnswer, type UserAgent } from '../../support/client-flows.ts';
+import {
+  createUserAgent,
+  type IssuedCode,
+  newVerifier,
+  type TokenAnswer,
+  type UserAgent,
+} from '../../support/client-flows.ts';
 import type { Party } from '../../support/e2e-parties.ts';
 import type { Claims, Use } from '../ledger.ts';
 import { isUnanswered, succeeded, wasRefused } from '../ledger.ts';
@@ -34,8 +40,13 @@ export function createAuthorizer(scene: Scene, client: Party, person: Person): A
       const fetch = asker.recorded('page');
       browser ??= createUserAgent(fetch, scene.issuer);
       browser.use(fetch);
+      const verifier = newVerifier();
       try {
-        const { code, verifier } = await authorize(scene, browser, client, person);
+        const url = scene.flows.authorizationUrl(client.id, verifier, { prompt: 'consent' });
+        const twice = asker.random.chance(0.15);
+        const callback = await (twice ? consentTwice(asker, browser, url, person) : browser.authorize(url, person));
+        const code = callback.searchParams.get('code');
+        if (!code) throw new Error(`no code: ${callback.searchParams.get('error')}`);
         return { code, verifier, client, name: asker.ledger.name('code'), givenMs: asker.ledger.nowMs() };
       } catch {
         // Every page and every missing one is in the ledger. A person would start again, some in a new window.
@@ -46,13 +57,31 @@ export function createAuthorizer(scene: Scene, client: Party, person: Person): A
   };
 }
 
-async function authorize({ flows }: Scene, browser: UserAgent, client: Party, person: Person): Promise<IssuedCode> {
-  const verifier = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-  const url = flows.authorizationUrl(client.id, verifier, { prompt: 'consent' });
-  const callback = await browser.authorize(url, person);
-  const code = callback.searchParams.get('code');
-  if (!code) throw new Error(`no code: ${callback.searchParams.get('error')}`);
-  return { code, verifier };
+/** One page, its form sent twice at once: it gives one code. */
+async function consentTwice(asker: Asker, browser: UserAgent, url: URL, person: Person): Promise<URL> {
+  let stop = await browser.open(url);
+  if ('page' in stop && /name="password"/.test(stop.page.html)) {
+    stop = await browser.submit(stop.page, '/sign-in', { email: person.email, password: person.password });
+  }
+  if (!('page' in stop)) throw new Error('no consent page');
+  const { page } = stop;
+  // The second of them may find that the sign-in is over.
+  browser.use(asker.recorded('page', { mayRefuse: true }));
+  const uses: Use = { thing: asker.ledger.name('consent page'), rule: 'once', retryForMs: 0 };
+  const send = async (): Promise<URL | null> => {
+    const call = asker.ledger.begin('consent', 'a', { uses });
+    const left = await browser.submit(page, '/consent').then(
+      (next) => ('left' in next && next.left.searchParams.get('code') ? next.left : null),
+      () => null,
+    );
+    // What the pages were is on record; here only the codes are counted.
+    if (left) asker.ledger.end(call, { kind: 'answer', status: 200, retryAfter: false });
+    return left;
+  };
+  const [first, second] = await Promise.all([send(), send()]);
+  const callback = first ?? second;
+  if (!callback) throw new Error('no code');
+  return callback;
 }
 
 const useOf = ({ name, givenMs }: Issued): Use => ({

@@ -4,6 +4,8 @@ import { type Asker, json } from './asker.ts';
 import { createSignedIn, type Person, type Scene, type Traffic } from './scene.ts';
 
 const PROVIDER = 'openai';
+/** Changes are limited to 30 a minute. */
+const PAUSE_MS = 2_200;
 
 export function createVaultTraffic(scene: Scene, person: Person): Traffic {
   const signedIn = createSignedIn(scene, person);
@@ -61,7 +63,7 @@ export function createVaultTraffic(scene: Scene, person: Person): Traffic {
       const way = asker.random.chance(0.5) ? asker.insist : asker.ask;
       await way('replace provider key', { writes: { register, value } }, send);
       if (asker.random.chance(0.5)) await read(asker);
-      await asker.rest(400);
+      await asker.rest(PAUSE_MS);
     },
     questions: async (asker) => {
       await read(asker);
