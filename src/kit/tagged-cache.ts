@@ -12,6 +12,8 @@ export interface TaggedCache<V> {
   known(key: string): Cached<V> | null;
   /** What is known under `key`, or what `load` finds. Null when there is nothing; that is remembered for a moment only. */
   find(key: string, load: () => Promise<V | null>): Promise<Cached<V> | null>;
+  /** The same, from `load` in any case: what is known may be older than what is asked about. */
+  renew(key: string, load: () => Promise<V | null>): Promise<Cached<V> | null>;
   /** Drops every entry that has this tag. */
   forget(tag: string): void;
 }
@@ -103,6 +105,11 @@ export function createTaggedCache<V>({
       const reading = read(key, load);
       loading.set(key, reading);
       return reading;
+    },
+    async renew(key, load) {
+      const entry = await read(key, load);
+      if (!entry) kept?.delete(key);
+      return entry;
     },
     forget(tag) {
       drops += 1;

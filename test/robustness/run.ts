@@ -2,7 +2,9 @@
  * `npm run robustness`: a mixed load on two processes of two workers each, faults drawn from a seed, and a judge over what every
  * client was told. docs/robustness.md has its options.
  */
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { canRun } from '../support/e2e-world.ts';
 import { requireAll, stopParts } from '../support/requirements.ts';
 import { SETUP_OF } from './deployment.ts';
@@ -36,6 +38,7 @@ for (const database of databases) {
   for (const round of schedule.rounds) console.log(`  planned ${describeRound(round)}`);
   const verdict = await runOnDatabase(here, schedule, seed);
   report(verdict);
+  if (verdict.violations.length > 0) console.log(`  what every client was told: ${keep(database, verdict)}`);
   violations += verdict.violations.length;
 }
 await stopParts();
@@ -65,6 +68,13 @@ function report({ violations: found, history, errors }: Verdict): void {
     console.log(`  VIOLATION ×${ones.length}: ${rule}`);
     for (const { seen } of ones.slice(0, MOST_SHOWN)) console.log(`    ${seen}`);
   }
+}
+
+/** It holds names and times, no credential. */
+function keep(database: string, { history }: Verdict): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'gatehouse-robustness-')), `${database}.json`);
+  writeFileSync(file, JSON.stringify(history));
+  return file;
 }
 
 function outcomeOf({ outcome }: Verdict['history']['calls'][number]): string {

@@ -1,5 +1,6 @@
 import type { ApiKey } from './api-key.ts';
 import { stateOf } from './api-key.ts';
+import type { KeyWithOwner } from './api-key-store.ts';
 import { type ChangeKey, conflict, findFor, recordKey } from './change-key.ts';
 import { overlapProblems, overlaps, requireValid } from './key-rules.ts';
 import type { IssuedApiKey, ManageApiKeys } from './manage-api-keys.ts';
@@ -23,19 +24,23 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
     requireKnownEnvironment(first);
     const minted = format.secretFor(id, first.environment);
     const { requireWithin } = await authorityOf(actor);
-    const rotation = await change(
-      id,
-      actor,
-      ({ key: before, owner }) => {
-        // Whoever holds the new secret holds all that the key has: nobody gets at more than they have this way.
-        requireWithin(before, owner);
-        if (owner.disabledAt !== null) throw conflict('The account is disabled.');
-        // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
-        if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
-        return rotated(before, overlapSeconds);
-      },
-      request?.record(minted.text),
-    );
+    const decide = ({ key: before, owner }: KeyWithOwner): ApiKey => {
+      // Whoever holds the new secret holds all that the key has: nobody gets at more than they have this way.
+      requireWithin(before, owner);
+      if (owner.disabledAt !== null) throw conflict('The account is disabled.');
+      // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
+      if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
+      return rotated(before, overlapSeconds);
+    };
+    let rotation: Awaited<ReturnType<ChangeKey>>;
+    try {
+      rotation = await change(id, actor, decide, request?.record(minted.text));
+    } catch (error) {
+      // The faster one may have been this very request, sent twice: what that was answered is the answer here too.
+      const meanwhile = await request?.firstAnswer();
+      if (meanwhile) return repeated(meanwhile);
+      throw error;
+    }
     if (rotation.first && request) return repeated(request.answerOf(rotation.first));
     const { key } = rotation;
     await recordKey(parts, 'api_key.rotated', key, actor, { overlapSeconds });

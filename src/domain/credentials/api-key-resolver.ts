@@ -1,4 +1,6 @@
+import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
+import { sha256 } from '../../kit/digest.ts';
 import { type Cached, createTaggedCache, type TaggedCache } from '../../kit/tagged-cache.ts';
 import { isAllowedAddress } from '../api-keys/addresses.ts';
 import { type ApiKey, stateOf } from '../api-keys/api-key.ts';
@@ -18,6 +20,7 @@ const UNKNOWN_LOOKUPS_PER_SECOND = 50;
 const UNKNOWN_LOOKUPS_PER_CALLER = 20;
 /** Milliseconds. */
 const DOUBTFUL_MS = 1000;
+const MAX_WRONG_SECRETS = 10_000;
 
 type HeldScopes = (granted: readonly string[], owner: KeyWithOwner['owner']) => readonly string[];
 
@@ -83,6 +86,8 @@ export function createApiKeyResolver({
     clock,
   });
   const statementsEach = importedDigests('').length;
+  /** Digests of texts that the store was asked about a moment ago. */
+  const wrongSecrets = createExpiringSet({ max: MAX_WRONG_SECRETS, ttlMs: DOUBTFUL_MS });
   const lookups = createUnknownLookups({
     perSecond: Math.ceil(UNKNOWN_LOOKUPS_PER_SECOND / statementsEach),
     perCaller: Math.ceil(UNKNOWN_LOOKUPS_PER_CALLER / statementsEach),
@@ -116,6 +121,19 @@ export function createApiKeyResolver({
     return judge(entry, ip, importedEndsAt);
   }
 
+  async function compare(text: string, entry: Cached<KnownKey>, ip: string): Promise<Resolution> {
+    if (!knowsPeppersOf(digests, entry.value.key)) await digests.reload();
+    const { current, previous } = entry.value.key;
+    if (current && digests.matches(text, current)) {
+      if (!digests.isCurrent(current)) onOutdatedDigest(entry.value.key, text);
+      return judge(entry, ip, null);
+    }
+    if (previous && digests.matches(text, previous) && overlaps(previous.endsAt, clock.nowMs())) {
+      return judge(entry, ip, previous.endsAt);
+    }
+    return refused('wrong-secret', entry.value);
+  }
+
   function judge(entry: Cached<KnownKey>, ip: string, oldSecretEndsAt: number | null): Resolution {
     const { key, owner, principal } = entry.value;
     const state = stateOf(key, clock.nowMs());
@@ -139,18 +157,24 @@ export function createApiKeyResolver({
       const isInUse = warm !== null && warm.value.key.environment === environment;
       // The tag keeps made-up ids away from the database; one that is known was found there.
       if (!isInUse && !format.isTagged(parsed)) return resolveImported(text, caller);
-      const entry = isInUse ? warm : await keys.find(id, () => known(apiKeys.find(id)));
+      const load = () => known(apiKeys.find(id));
+      const entry = isInUse ? warm : await keys.find(id, load);
       if (!entry) return refused('unknown', null);
-      if (!knowsPeppersOf(digests, entry.value.key)) await digests.reload();
-      const { current, previous } = entry.value.key;
-      if (current && digests.matches(text, current)) {
-        if (!digests.isCurrent(current)) onOutdatedDigest(entry.value.key, text);
-        return judge(entry, ip, null);
+      const first = await compare(text, entry, ip);
+      if (!isWrongSecret(first)) return first;
+
+      // What is remembered may be older than the secret: the key was rotated where no message comes from.
+      const tried = sha256(text);
+      if (isInUse && !wrongSecrets.has(tried)) {
+        const second = await lookups.run(tried, caller.addressGroup, async () => {
+          const renewed = await keys.renew(id, load);
+          const again = renewed && (await compare(text, renewed, ip));
+          return again && isWrongSecret(again) ? null : again;
+        });
+        if (second) return second;
       }
-      if (previous && digests.matches(text, previous) && overlaps(previous.endsAt, clock.nowMs())) {
-        return judge(entry, ip, previous.endsAt);
-      }
-      return refused('wrong-secret', entry.value);
+      wrongSecrets.add(tried);
+      return first;
     },
     isMalformed: (text) => anyImported.known('any')?.value === false && format.read(text) === null,
     forget(tag) {
@@ -158,6 +182,9 @@ export function createApiKeyResolver({
     },
   };
 }
+
+const isWrongSecret = (resolution: Resolution): boolean =>
+  resolution.kind === 'refused' && resolution.reason === 'wrong-secret';
 
 function principalOf({ key, owner }: KeyWithOwner, heldScopes: HeldScopes): Principal {
   return {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import {
   auditOf,
@@ -80,6 +83,27 @@ describe('rotating an API key', () => {
     for (const key of [old.key, fresh.key]) expect(await isAccepted(harness, key)).to.equal(true);
     await good(call(harness, `DELETE /v1/api-keys/${old.id}`, { as: ada.token }));
     for (const key of [old.key, fresh.key]) expect(await isAccepted(harness, key)).to.equal(false);
+  });
+
+  it('gives a secret that works at once in a process that remembers the old one and hears of nothing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-rotation-'));
+    try {
+      const env = { DATABASE_URL: `sqlite:${join(folder, 'shared.sqlite')}` };
+      await using here = await startHarness({ env });
+      await using there = await startHarness({ env });
+      const owner = await newPerson(here);
+      const old = await newKey(here, owner);
+      for (const overlap of [60, 0]) {
+        await verify(there, old.key);
+        const path = `POST /v1/api-keys/${old.id}/rotate` as const;
+        const fresh = await good(call(here, path, { as: owner.token, body: { overlap_seconds: overlap } }));
+        there.keepSecret(fresh.key);
+        const answers = await Promise.all(Array.from({ length: 50 }, () => isAccepted(there, fresh.key)));
+        expect(new Set(answers)).to.deep.equal(new Set([true]));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('takes a day unless told otherwise, and a week at most', async () => {

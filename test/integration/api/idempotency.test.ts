@@ -28,6 +28,25 @@ describe('an Idempotency-Key', () => {
     expect((await call(harness, 'GET /v1/auth/me', { as: replies[0]?.json().key })).status).to.equal(200);
   });
 
+  it('rotates a key once for 50 identical requests at once, and gives 50 identical secrets', async () => {
+    for (const overlap of [0, 60]) {
+      const person = await newPerson(harness);
+      const { id } = await newKey(harness, person);
+      const replies = await Promise.all(
+        Array.from({ length: 50 }, () =>
+          call(harness, `POST /v1/api-keys/${id}/rotate`, {
+            as: person.token,
+            body: { overlap_seconds: overlap },
+            headers: { 'idempotency-key': 'rotate-once' },
+          }),
+        ),
+      );
+      expect(new Set(replies.map(({ status }) => status))).to.deep.equal(new Set([200]));
+      expect(new Set(replies.map((reply) => reply.json().key)).size).to.equal(1);
+      expect(await auditOf(harness, 'api_key.rotated', person.id)).to.have.length(1);
+    }
+  });
+
   it('makes one provider key of 20 identical requests at once', async () => {
     const person = await newPerson(harness);
     const body = { provider: 'openai', value: 'sk-proj-the-same-value-twenty-times' };

@@ -37,6 +37,7 @@ describe('the cache', () => {
       forget: cache.forget,
       find: async (key: string) => (await cache.find(key, () => load(key)))?.value ?? null,
       entry: (key: string) => cache.find(key, () => load(key)),
+      renew: async (key: string) => (await cache.renew(key, () => load(key)))?.value ?? null,
       hold(): () => void {
         const { promise, resolve } = Promise.withResolvers<void>();
         gate = promise;
@@ -52,6 +53,21 @@ describe('the cache', () => {
     const first = await cache.find('a');
     expect(await cache.find('a')).to.equal(first);
     expect(cache.loads).to.deep.equal(['a']);
+  });
+
+  it('renews what it knows, and forgets it when there is nothing any more', async () => {
+    const source: Record<string, Thing | null> = { a: thing('old', 'tag') };
+    const cache = cacheOf(source);
+    await cache.find('a');
+    source.a = thing('new', 'tag');
+    expect((await cache.renew('a'))?.name).to.equal('new');
+    expect((await cache.find('a'))?.name).to.equal('new');
+    cache.forget('tag');
+    await cache.find('a');
+    expect(cache.loads).to.deep.equal(['a', 'a', 'a']);
+    source.a = null;
+    expect(await cache.renew('a')).to.equal(null);
+    expect(await cache.find('a')).to.equal(null);
   });
 
   it('shares one load among all who ask while it is under way', async () => {
