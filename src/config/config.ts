@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { isThisMachine } from '../kit/addresses.ts';
 import { readDatabaseAddress } from './database-address.ts';
 import type { Env } from './env.ts';
 import { duration, durationOrNever, flag, list, path, port } from './fields.ts';
 import { lifetimeProblems } from './lifetimes.ts';
 import { unknownNames } from './names.ts';
-import { ConfigError } from './problems.ts';
+import { ConfigError, problemsIn } from './problems.ts';
 import { proxyProblems } from './proxies.ts';
 import { readRedisAddress } from './redis-address.ts';
 import { inWords } from './wording.ts';
@@ -81,7 +82,9 @@ export const SETTINGS = {
     .describe('`inline` runs the jobs in the web processes too; `off` leaves them to `worker` processes.'),
   GATEHOUSE_DEMO: flag
     .optional()
-    .describe('Load the demonstration data at start. Default: on in development; refused in production.'),
+    .describe(
+      'Load the demonstration data at start. Default: on where nobody else can come. Refused in production, for an https issuer, and on an address that is not loopback.',
+    ),
   GATEHOUSE_DIALECT: z
     .string()
     .regex(/^[a-z0-9-]{1,64}$/, 'the name of a dialect: a-z, 0-9 and -')
@@ -269,6 +272,8 @@ export interface Config {
   metrics: { port: number | null; host: string; path: string | null };
   jobs: 'inline' | 'off';
   demo: boolean;
+  /** Why strangers may reach this server, in words; null when it is for this machine alone. */
+  exposed: string | null;
   paths: Paths;
   lifetimes: Lifetimes;
   keys: { activeSeconds: number; publishedSeconds: number; retiredSeconds: number };
@@ -313,8 +318,11 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
   const production = settings.NODE_ENV === 'production';
   const tls = settings.TLS_CERT && settings.TLS_KEY ? { certFile: settings.TLS_CERT, keyFile: settings.TLS_KEY } : null;
   const issuer = (settings.ISSUER ?? `http://localhost:${settings.PORT}`).replace(/\/$/, '');
+  const host = settings.GATEHOUSE_HOST ?? (production ? '::' : 'localhost');
+  const exposed = exposure({ production, issuer, host });
   problems.push(
-    ...crossChecks(settings, { production, issuer, tls: tls !== null }).filter(
+    ...storeProblems(settings, env),
+    ...crossChecks(settings, { production, issuer, exposed, tls: tls !== null }).filter(
       (problem) => !unread.some((name) => problem.includes(name)),
     ),
   );
@@ -324,7 +332,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     production,
     issuer,
     port: settings.PORT,
-    host: settings.GATEHOUSE_HOST ?? (production ? '::' : 'localhost'),
+    host,
     databaseUrl: settings.DATABASE_URL,
     databasePool: settings.GATEHOUSE_DATABASE_POOL,
     redisUrl: settings.REDIS_URL ?? null,
@@ -340,7 +348,8 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
       path: settings.GATEHOUSE_METRICS_PATH ?? (production || settings.GATEHOUSE_METRICS_PORT ? null : '/metrics'),
     },
     jobs: settings.GATEHOUSE_JOBS,
-    demo: settings.GATEHOUSE_DEMO ?? !production,
+    demo: settings.GATEHOUSE_DEMO ?? exposed === null,
+    exposed,
     paths: {
       authorize: settings.GATEHOUSE_PATH_AUTHORIZE,
       token: settings.GATEHOUSE_PATH_TOKEN,
@@ -392,7 +401,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
 
 function crossChecks(
   settings: Parsed,
-  { production, issuer, tls }: { production: boolean; issuer: string; tls: boolean },
+  { production, issuer, exposed, tls }: { production: boolean; issuer: string; exposed: string | null; tls: boolean },
 ): string[] {
   const problems: string[] = [];
   const url = new URL(issuer);
@@ -402,7 +411,6 @@ function crossChecks(
   if (issuer !== normalized) problems.push(`ISSUER: write it as ${normalized}`);
   if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined))
     problems.push('TLS_CERT and TLS_KEY: set both or neither');
-  problems.push(...storeProblems(settings));
   problems.push(...proxyProblems(settings.GATEHOUSE_TRUSTED_PROXIES));
   for (const origin of settings.GATEHOUSE_API_ORIGINS) {
     if (URL.parse(origin)?.origin !== origin) problems.push(`GATEHOUSE_API_ORIGINS: ${origin} is not an origin`);
@@ -414,6 +422,9 @@ function crossChecks(
   const paths = Object.entries(settings).filter(([name]) => name.startsWith('GATEHOUSE_PATH_'));
   if (new Set(paths.map(([, value]) => value)).size !== paths.length)
     problems.push('GATEHOUSE_PATH_…: two endpoints have the same path');
+  if (settings.GATEHOUSE_DEMO && exposed !== null) {
+    problems.push(`GATEHOUSE_DEMO: demonstration data has published passwords and is refused here: ${exposed}`);
+  }
   if (!production) return problems;
 
   if (!settings.ISSUER) problems.push('ISSUER: must be set in production');
@@ -423,26 +434,29 @@ function crossChecks(
   }
   if (settings.DATABASE_URL.includes(':memory:'))
     problems.push('DATABASE_URL: an in-memory database loses everything at a restart');
-  if (settings.GATEHOUSE_DEMO)
-    problems.push('GATEHOUSE_DEMO: demonstration data has published passwords and is refused in production');
   return problems;
 }
 
+/** The fact, whatever NODE_ENV says: who is reached by others, itself or by a proxy, is no playground. */
+function exposure({ production, issuer, host }: { production: boolean; issuer: string; host: string }): string | null {
+  if (production) return 'this is production';
+  if (issuer.startsWith('https:')) return 'the issuer is https';
+  return isThisMachine(host) ? null : 'the address of GATEHOUSE_HOST is not loopback';
+}
+
 /** What is wrong with the addresses of the stores, which nobody but us reads. */
-function storeProblems({ DATABASE_URL: database, REDIS_URL: redis }: Parsed): string[] {
-  const problemsIn = (read: () => unknown): readonly string[] => {
-    try {
-      read();
-      return [];
-    } catch (error) {
-      if (error instanceof ConfigError) return error.problems;
-      throw error;
-    }
-  };
-  return [
+function storeProblems({ DATABASE_URL: database, REDIS_URL: redis }: Parsed, env: Env): string[] {
+  const problems = [
     ...problemsIn(() => readDatabaseAddress(database)),
     ...(redis === undefined ? [] : problemsIn(() => readRedisAddress(redis))),
   ];
+  if (problems.length > 0) return problems;
+  const address = readDatabaseAddress(database);
+  // libpq's own variable: who sets it relies on it.
+  if (address.dialect === 'postgres' && address.tls === null && /^(?:require|verify-)/.test(env.PGSSLMODE ?? '')) {
+    problems.push('DATABASE_URL: PGSSLMODE asks for TLS, which is asked for here: add sslmode=… to the address');
+  }
+  return problems;
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -10,3 +10,14 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
+
+/** The problems that something throws, to be told together with others. */
+export function problemsIn(work: () => unknown): readonly string[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}

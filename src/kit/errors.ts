@@ -56,6 +56,11 @@ export class AppError extends Error {
   }
 }
 
+/** Why a store, or the way to it, says no, in words for the operator. Holds no value and no password. */
+export class StoreRefusal extends Error {
+  override name = 'StoreRefusal';
+}
+
 /** A store that cannot be reached or does not answer in time. The storage layer throws it; nothing was changed. */
 export class StoreUnavailableError extends AppError {
   override name = 'StoreUnavailableError';
@@ -63,7 +68,7 @@ export class StoreUnavailableError extends AppError {
   constructor(store: string, cause: unknown) {
     super('temporarily_unavailable', {
       public: 'The server cannot reach its storage just now.',
-      internal: `${store} is not available`,
+      internal: cause instanceof StoreRefusal ? `${store}: ${cause.message}` : `${store} is not available`,
       retryAfterSeconds: 2,
       cause,
     });

@@ -39,3 +39,37 @@ export function makeIdentity(folder: string, name: string, host = 'localhost'): 
   const thumbprint = Buffer.from(fingerprint256.replaceAll(':', ''), 'hex').toString('base64url');
   return { certFile, derFile, keyFile, cert, key: readFileSync(keyFile, 'utf8'), der, thumbprint };
 }
+
+/** What a server shows and what its clients know it by. */
+export interface Authority {
+  caFile: string;
+  /** A certificate that the authority signed, for these names: `DNS:localhost`, `IP:127.0.0.1`. */
+  issue(name: string, names: readonly string[]): { certFile: string; keyFile: string };
+}
+
+/** In a folder that other users may read, as makeIdentity's. */
+export function makeAuthority(folder: string, name: string): Authority {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const [caFile, caKey] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
+  const files = ['-keyout', caKey, '-out', caFile];
+  execFileSync('openssl', ['req', '-x509', ...key, '-subj', `/CN=${name}`, ...files], { stdio: 'pipe' });
+  chmodSync(folder, 0o755);
+  return {
+    caFile,
+    issue(of, names) {
+      const [certFile, keyFile] = [join(folder, `${of}.pem`), join(folder, `${of}.key`)];
+      const extensions = [`subjectAltName=${names.join(',')}`, 'basicConstraints=critical,CA:FALSE'];
+      execFileSync(
+        'openssl',
+        [
+          ...['req', '-x509', '-CA', caFile, '-CAkey', caKey, ...key, '-subj', `/CN=${of}`],
+          ...extensions.flatMap((extension) => ['-addext', extension]),
+          ...['-keyout', keyFile, '-out', certFile],
+        ],
+        { stdio: 'pipe' },
+      );
+      chmodSync(keyFile, 0o644);
+      return { certFile, keyFile };
+    },
+  };
+}

@@ -1,3 +1,5 @@
+import { StoreRefusal } from '../../kit/errors.ts';
+
 /** What one look at the deployment found. */
 export interface Finding {
   about: string;
@@ -23,6 +25,7 @@ export const fail = (about: string, detail: string, advice: string): Finding => 
 
 /** The reason in a word or two. Never a driver's own message: it may repeat a connection string. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof StoreRefusal) return error.message;
   const { code, cause } = error as { code?: unknown; cause?: unknown };
   if (cause !== undefined && cause !== null) return reasonOf(cause);
   return typeof code === 'string' && code !== 'temporarily_unavailable' ? code : 'no answer';

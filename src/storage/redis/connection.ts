@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { readRedisAddress } from '../../config/redis-address.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { Log } from '../../kit/log.ts';
+import { tlsFailure } from '../tls-failure.ts';
 import { tlsOptions } from '../tls-options.ts';
 import { SCRIPTS, type ScriptCommands } from './scripts.ts';
 
@@ -50,6 +51,7 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
   }) as RedisClient;
 
   logOutages(redis, log);
+  const whyDown = rememberFailure(redis);
   const roundTrips = countWrites(redis);
   redis.on('ready', () => void warnAboutEviction(redis, log));
   // The outage is logged already.
@@ -60,7 +62,7 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
       try {
         return await work(redis);
       } catch (error) {
-        throw translate(error);
+        throw translate(error, whyDown());
       }
     },
 
@@ -104,9 +106,10 @@ function driverOptions(redisUrl: string): RedisOptions {
 const SERVER_STATE =
   /^(LOADING|READONLY|OOM|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/;
 
-function translate(error: unknown): Error {
+/** `why`: the connection's own failure. A command that found none has nothing to say about it. */
+function translate(error: unknown, why: Error | null): Error {
   if (!(error instanceof Error)) return new StoreUnavailableError('redis', undefined);
-  if (error.name !== 'ReplyError') return new StoreUnavailableError('redis', error);
+  if (error.name !== 'ReplyError') return new StoreUnavailableError('redis', tlsFailure(why) ?? error);
   // A reply may repeat the arguments, and ioredis hangs them on the error: only its first word goes on.
   const word = error.message.split(/\s/, 1)[0] ?? '';
   const safe = new Error(`redis refused a command (${word})`);
@@ -125,6 +128,17 @@ function logOutages(redis: Redis, log: Log): void {
     if (down) log.info('redis is reachable again');
     down = false;
   });
+}
+
+function rememberFailure(redis: Redis): () => Error | null {
+  let failure: Error | null = null;
+  redis.on('error', (error: Error) => {
+    failure = error;
+  });
+  redis.on('ready', () => {
+    failure = null;
+  });
+  return () => failure;
 }
 
 function countWrites(redis: Redis): () => number {

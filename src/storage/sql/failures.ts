@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from '../../kit/errors.ts';
+import { tlsFailure } from '../tls-failure.ts';
 
 /**
  * What became of a statement that failed. `conflict`: the database chose it as the victim of a deadlock or could not
@@ -159,6 +160,8 @@ const codeOf = (error: unknown): string => String((error as DriverError).code);
  */
 export function translate(error: unknown, failed: WeakMap<object, string>): Error {
   if (error instanceof StoreUnavailableError || error instanceof DatabaseError) return error;
+  const refusal = tlsFailure(error);
+  if (refusal) return new StoreUnavailableError('database', refusal);
   const failure = classify(error);
   const safe = withoutValues(error, failed);
   return failure === 'unavailable' || failure === 'conflict' ? new StoreUnavailableError('database', safe) : safe;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../free-port.ts';
 import { findBinary } from './find-binary.ts';
-import { createServerFolder, runInFolder, startServerProcess } from './server-process.ts';
+import { createServerFolder, ownCopy, runInFolder, type ServerTls, startServerProcess } from './server-process.ts';
 import { ACCOUNT, type SqlServer, withConnection } from './sql-server.ts';
 
 const ADMINISTRATOR = 'administrator';
@@ -13,7 +13,8 @@ export function mariadbAvailable(): boolean {
   return findBinary('mariadbd') !== undefined && findBinary('mariadb-install-db') !== undefined;
 }
 
-export async function startMariadb(): Promise<SqlServer> {
+/** @param options.tls it speaks TLS too, and listens on all addresses. */
+export async function startMariadb({ tls }: { tls?: ServerTls } = {}): Promise<SqlServer> {
   const mariadbd = findBinary('mariadbd');
   const installDb = findBinary('mariadb-install-db');
   if (!mariadbd || !installDb) throw new Error('MariaDB is not installed');
@@ -46,12 +47,24 @@ export async function startMariadb(): Promise<SqlServer> {
     binary: mariadbd,
     args: [
       ...['--no-defaults', `--datadir=${data}`, `--init-file=${accountFile}`, `--pid-file=${folder.path}/pid`],
-      ...['--bind-address=127.0.0.1', `--port=${port}`, `--socket=${folder.path}/socket`, '--skip-name-resolve'],
+      ...[
+        `--bind-address=${tls ? '0.0.0.0' : '127.0.0.1'}`,
+        `--port=${port}`,
+        `--socket=${folder.path}/socket`,
+        '--skip-name-resolve',
+      ],
       // What Debian, Ubuntu and the official image set; the server's own default is latin1.
       ...['--character-set-server=utf8mb4', '--collation-server=utf8mb4_general_ci'],
       // Tests may lose what only a power failure would lose. A commit still survives the death of the server.
       ...['--innodb-flush-log-at-trx-commit=2', '--innodb-flush-method=nosync', '--skip-log-bin'],
       ...['--innodb-log-file-size=16M', '--innodb-buffer-pool-size=64M', '--max-connections=200'],
+      ...(tls
+        ? [
+            `--ssl-cert=${ownCopy(folder, tls.certFile)}`,
+            `--ssl-key=${ownCopy(folder, tls.keyFile)}`,
+            `--ssl-ca=${ownCopy(folder, tls.caFile)}`,
+          ]
+        : []),
     ],
     folder,
     stopSignal: 'SIGTERM',

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../free-port.ts';
 import { findBinary } from './find-binary.ts';
-import { createServerFolder, runInFolder, startServerProcess } from './server-process.ts';
+import { createServerFolder, ownCopy, runInFolder, type ServerTls, startServerProcess } from './server-process.ts';
 import { ACCOUNT, type SqlServer, withConnection } from './sql-server.ts';
 
 const ADMINISTRATOR = 'postgres';
@@ -16,7 +16,8 @@ export function postgresAvailable(): boolean {
   return findBinary('initdb') !== undefined;
 }
 
-export async function startPostgres(): Promise<SqlServer> {
+/** @param options.tls it speaks TLS too, and listens on 127.0.0.2 beside. */
+export async function startPostgres({ tls }: { tls?: ServerTls } = {}): Promise<SqlServer> {
   const initdb = findBinary('initdb');
   if (!initdb) throw new Error('PostgreSQL is not installed');
   // initdb, postgres and pg_dump must be of one version: the ones next to each other are.
@@ -35,7 +36,15 @@ export async function startPostgres(): Promise<SqlServer> {
   const settings = {
     ...FAST_SETTINGS,
     port,
-    listen_addresses: '127.0.0.1',
+    listen_addresses: tls ? '127.0.0.1,127.0.0.2' : '127.0.0.1',
+    ...(tls
+      ? {
+          ssl: 'on',
+          ssl_cert_file: ownCopy(folder, tls.certFile),
+          ssl_key_file: ownCopy(folder, tls.keyFile),
+          ssl_ca_file: ownCopy(folder, tls.caFile),
+        }
+      : {}),
     unix_socket_directories: '',
     max_connections: 200,
     shared_buffers: '64MB',

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { freePort } from '../free-port.ts';
 import { findBinary } from './find-binary.ts';
-import { createServerFolder, type ServerProcess, startServerProcess } from './server-process.ts';
+import { createServerFolder, type ServerFolder, type ServerProcess, startServerProcess } from './server-process.ts';
 
 export interface RedisServer extends ServerProcess {
   readonly url: string;
@@ -15,8 +15,14 @@ export function redisAvailable(): boolean {
   return findBinary('redis-server', 'valkey-server') !== undefined;
 }
 
-/** Memory only: a restart forgets everything unless `extraArgs` turns persistence on. */
-export async function startRedis({ extraArgs = [] }: { extraArgs?: string[] } = {}): Promise<RedisServer> {
+/** Memory only: a restart forgets everything unless `extraArgs` turns persistence on. `argsIn`: more that need the folder. */
+export async function startRedis({
+  extraArgs = [],
+  argsIn = () => [],
+}: {
+  extraArgs?: string[];
+  argsIn?: (folder: ServerFolder) => string[];
+} = {}): Promise<RedisServer> {
   const binary = findBinary('redis-server', 'valkey-server');
   if (!binary) throw new Error('Redis is not installed');
   const folder = createServerFolder('redis', 'redis');
@@ -39,7 +45,7 @@ export async function startRedis({ extraArgs = [] }: { extraArgs?: string[] } = 
     binary,
     args: [
       ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder.path],
-      ...['--maxmemory-policy', 'noeviction', '--save', '', '--appendonly', 'no', ...extraArgs],
+      ...['--maxmemory-policy', 'noeviction', '--save', '', '--appendonly', 'no', ...extraArgs, ...argsIn(folder)],
     ],
     folder,
     stopSignal: 'SIGTERM',

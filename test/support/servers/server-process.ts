@@ -3,9 +3,9 @@
  * as root (PostgreSQL and MariaDB refuse root). Whatever still runs when the test process ends is killed.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atExit } from '../at-exit.ts';
 import { findBinary } from './find-binary.ts';
@@ -46,6 +46,15 @@ export function createServerFolder(kind: string, systemUser: string): ServerFold
   if (user) chownSync(path, user.uid, user.gid);
   atExit(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
   return { path, user };
+}
+
+/** A copy of a file in the folder that nobody but its user can read, as servers want it of private keys. */
+export function ownCopy(folder: ServerFolder, file: string): string {
+  const copy = join(folder.path, basename(file));
+  copyFileSync(file, copy);
+  chmodSync(copy, 0o600);
+  if (folder.user) chownSync(copy, folder.user.uid, folder.user.gid);
+  return copy;
 }
 
 /** Runs a set-up command (initdb and the like) in the folder, as its user. */
@@ -185,4 +194,11 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** What a server of the tests shows when it speaks TLS; `caFile`: whose certificates of clients it believes. */
+export interface ServerTls {
+  certFile: string;
+  keyFile: string;
+  caFile: string;
 }

@@ -195,6 +195,37 @@ describe('production', () => {
   });
 });
 
+describe('the addresses of the stores', () => {
+  it('are checked together, with everything else', () => {
+    const problems = problemsOf({ DATABASE_URL: 'postgres://db/x?a=1&b=2', REDIS_URL: 'redis://cache?c=3', PORT: 'x' });
+    expect(problems).to.have.length(4);
+    for (const name of ['a', 'b', 'c']) expect(problems.join('\n')).to.include(`URL: ${name} is not known`);
+  });
+
+  it('must ask for TLS themselves where the variable of libpq does', () => {
+    const env = { PGSSLMODE: 'verify-full', DATABASE_URL: 'postgres://db/x' };
+    expect(problemsOf(env)).to.deep.equal([
+      'DATABASE_URL: PGSSLMODE asks for TLS, which is asked for here: add sslmode=… to the address',
+    ]);
+    expect(problemsOf({ ...env, DATABASE_URL: 'postgres://db/x?sslmode=require' })).to.deep.equal([]);
+    expect(problemsOf({ ...env, PGSSLMODE: 'disable' })).to.deep.equal([]);
+    expect(problemsOf({ PGSSLMODE: 'require', DATABASE_URL: 'mysql://db/x' })).to.deep.equal([]);
+  });
+
+  it('name files that are there', () => {
+    const env = {
+      DATABASE_URL: 'postgres://db/x?sslmode=verify-full&sslrootcert=/does/not/exist.pem',
+      REDIS_URL: 'rediss://cache?ssl_ca_certs=/does/not/exist.pem',
+    };
+    const problems = problemsOf(env, parseEnvironment);
+    expect(problems).to.have.length(2);
+    expect(problems[0]).to.match(
+      /^DATABASE_URL: the certificate of the authority, \/does.* cannot be read \(ENOENT\)$/,
+    );
+    expect(problems[1]).to.match(/^REDIS_URL: the certificate/);
+  });
+});
+
 describe('the trusted proxies', () => {
   const problem = (ranges: string, env: Env = {}): string =>
     problemsOf({ ...env, GATEHOUSE_TRUSTED_PROXIES: ranges }).join('\n');
