@@ -50,7 +50,7 @@ async function examineDeployment(env: Env, config: Config): Promise<Finding[]> {
     findings.push(tables);
     if (tables.status === 'ok') {
       findings.push(...(await keys.examineKeys({ env, config, stores, clock })));
-      findings.push(...(await deployment.examineDemo(stores, config)));
+      findings.push(...(await deployment.examineDemo({ env, config, stores, clock })));
     }
   }
   if (config.redisUrl !== null) {

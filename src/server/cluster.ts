@@ -1,10 +1,10 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import { loadDemo } from '../../seeds/demo.ts';
 import { boot, configure } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { createLog, endProcess, print } from '../kit/log.ts';
+import { settleDemo } from './demo.ts';
 import { closeDoorsTogether } from './doors.ts';
 import { relayBetweenWorkers } from './relay.ts';
 import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
@@ -24,7 +24,7 @@ export async function runCluster(env: Env): Promise<boolean> {
   }
   const log = createLog({ level: config.logLevel });
   await using services = await boot(env, { log });
-  if (config.demo) await loadDemo(services);
+  await settleDemo(services);
 
   let stopping = false;
   let serving = false;

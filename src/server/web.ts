@@ -1,12 +1,12 @@
 import { createServer } from 'node:http';
 import packageJson from '../../package.json' with { type: 'json' };
-import { loadDemo } from '../../seeds/demo.ts';
 import { createApp } from '../app.ts';
 import { boot } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
 import { print } from '../kit/log.ts';
+import { settleDemo } from './demo.ts';
 import { othersClosed } from './doors.ts';
 import { workerRelay } from './relay.ts';
 import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
@@ -16,7 +16,7 @@ import { welcome } from './welcome.ts';
 export async function runWeb(env: Env, { inCluster = false }: { inCluster?: boolean } = {}): Promise<void> {
   const services = await boot(env, inCluster ? { relay: workerRelay() } : {});
   const { config, log } = services;
-  if (config.demo && !inCluster) await loadDemo(services);
+  if (!inCluster) await settleDemo(services);
   const app = createApp(services, { version: packageJson.version });
 
   if (inCluster) shareMetrics(app.metrics.registry);

@@ -176,7 +176,8 @@ export async function startHarness({
     ...(outbound ? { fetch: outbound } : {}),
   });
   services.usage.start();
-  if (demo ?? !config.production) await loadDemo(services);
+  // Nobody comes from outside, whatever the issuer says.
+  if (demo ?? !config.production) await loadDemo({ ...services, config: { ...config, exposed: null } });
   adjust?.(services);
   const app = createApp(services, { version: '0.0.0-test' });
   const listener = await listen({

@@ -1,22 +1,45 @@
+import { findDemo } from '../../../seeds/demo.ts';
 import type { Config } from '../../config/config.ts';
-import { normalizeEmail } from '../../domain/accounts/account.ts';
+import type { Env } from '../../config/env.ts';
+import { ConfigError } from '../../config/problems.ts';
+import { loadSecrets } from '../../config/secrets.ts';
+import { createPasswords } from '../../domain/accounts/password.ts';
+import { loadDataKeys } from '../../domain/data-keys/load-data-keys.ts';
+import type { Clock } from '../../kit/clock.ts';
+import { createDigester } from '../../kit/digest.ts';
+import { createSealer, SealError } from '../../kit/seal.ts';
 import type { Stores } from '../../storage/stores.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
-/** seeds/demo.ts makes these, and their passwords are published. */
-const DEMO_CLIENTS = ['demo-web', 'demo-spa', 'demo-native', 'demo-machine', 'demo-jwt', 'demo-api'];
-const DEMO_ACCOUNT = 'ada@example.com';
+interface Deployment {
+  env: Env;
+  config: Config;
+  stores: Stores;
+  clock: Clock;
+}
 
-export async function examineDemo({ clients, accounts }: Stores, { production }: Config): Promise<Finding[]> {
-  if (!production) return [];
-  const found: string[] = [];
-  for (const id of DEMO_CLIENTS) if (await clients.find(id)) found.push(id);
-  const account = await accounts.findByEmail(normalizeEmail(DEMO_ACCOUNT) ?? '');
-  if (account && account.disabledAt === null) found.push(DEMO_ACCOUNT);
+/** What a start refuses: see server/demo.ts. */
+export async function examineDemo({ env, config, stores, clock }: Deployment): Promise<Finding[]> {
+  if (config.exposed === null) return [];
+  const digester = await digesterOf({ env, config, stores, clock });
+  // Nothing was ever digested, or the finding about the secrets says it: none of its secrets can work.
+  if (digester === null) return [];
+  const found = await findDemo({ stores, digester, passwords: createPasswords(config.passwords), clock });
   if (found.length === 0) return [ok('demonstration data', 'none')];
-  const advice =
-    'Run gatehouse client delete, resource delete and user disable for them, or start with an empty database.';
-  return [fail('demonstration data', `is in a production database: ${found.join(', ')}`, advice)];
+  const detail = `its passwords are published, and ${config.exposed}: ${found.map(({ what }) => what).join(', ')}`;
+  const advice = `Run: ${found.map(({ mend }) => mend).join(' && ')}; or take an empty database.`;
+  return [fail('demonstration data', detail, advice)];
+}
+
+async function digesterOf({ env, config, stores, clock }: Deployment) {
+  try {
+    if ((await stores.dataKeys.list()).length === 0) return null;
+    const sealer = createSealer(loadSecrets(env, config, false).ring);
+    return createDigester((await loadDataKeys({ store: stores.dataKeys, sealer, clock })).digest);
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof SealError) return null;
+    throw error;
+  }
 }
 
 /** Says nothing when nobody answers: the server may not be started yet, or not be reachable from here. */
