@@ -105,8 +105,13 @@ export interface History {
   troubles: readonly string[];
 }
 
+/** The beginning of a request, or the end of one with success. */
+export type Moment = 'asked' | 'acknowledged';
+
 export interface Ledger {
   nowMs(): number;
+  /** Resolves in the very moment of the next such call, or with null after `ms`. */
+  next(moment: Moment, isWanted: (call: Call) => boolean, ms: number): Promise<Call | null>;
   /** For a request under way. One that never ends is no part of the history. */
   begin(operation: string, node: NodeName, claims?: Claims): Call;
   end(call: Call, outcome: Outcome): void;
@@ -128,18 +133,37 @@ export function createLedger(): Ledger {
   const troubles: string[] = [];
   const counters = new Map<string, number>();
   const nowMs = (): number => performance.now() - started;
+  const listeners = new Set<(moment: Moment, call: Call) => void>();
+  const tell = (moment: Moment, call: Call): void => {
+    for (const listener of listeners) listener(moment, call);
+  };
   return {
     nowMs,
+    next: (moment, isWanted, ms) =>
+      new Promise((resolve) => {
+        const finish = (call: Call | null): void => {
+          listeners.delete(listener);
+          clearTimeout(timer);
+          resolve(call);
+        };
+        const listener = (happened: Moment, call: Call): void => {
+          if (happened === moment && isWanted(call)) finish(call);
+        };
+        const timer = setTimeout(() => finish(null), ms);
+        listeners.add(listener);
+      }),
     begin(operation, node, claims = {}) {
       const startedMs = nowMs();
       const endedMs = Number.POSITIVE_INFINITY;
       const call: Call = { id: calls.length, operation, node, startedMs, endedMs, outcome: UNDER_WAY, ...claims };
       calls.push(call);
+      tell('asked', call);
       return call;
     },
     end(call, outcome) {
       call.endedMs = nowMs();
       call.outcome = outcome;
+      if (succeeded(call)) tell('acknowledged', call);
     },
     disturbed: (disturbance) => void disturbances.push(disturbance),
     ended: (end) => void ends.push(end),

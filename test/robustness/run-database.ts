@@ -4,9 +4,9 @@ import { type Deployment, deploy, NODES, recover } from './deployment.ts';
 import type { Fault, Marks, Place } from './faults/fault.ts';
 import { judge } from './judge/judge.ts';
 import type { Violation } from './judge/violation.ts';
-import { createLedger, type History, type Ledger, type NodeName } from './ledger.ts';
+import { type Call, createLedger, type History, type Ledger, type NodeName } from './ledger.ts';
 import { createRandom } from './random.ts';
-import { describeRound, type Round, type Schedule } from './schedule.ts';
+import { describeRound, type Round, type Schedule, TRIGGER_MS } from './schedule.ts';
 import { createApiKeyTraffic } from './traffic/api-keys.ts';
 import { type Asker, createAsker } from './traffic/asker.ts';
 import { createGrantTraffic } from './traffic/grants.ts';
@@ -69,7 +69,20 @@ const DRAWN = { node: 'a', holdMs: 0, amount: 0 } as const;
 const at = (ledger: Ledger): string => `[${(ledger.nowMs() / 1000).toFixed(1).padStart(6)} s]`;
 
 /** Injects, waits, heals, and waits for everything to work again; milliseconds of that, null when it did not. */
-async function play({ faults }: Round, deployment: Deployment, ledger: Ledger, scene: Scene): Promise<number | null> {
+async function play(
+  { trigger, faults }: Round,
+  deployment: Deployment,
+  ledger: Ledger,
+  scene: Scene,
+): Promise<number | null> {
+  // Where a process is the target, its own request is the one that counts.
+  const target = faults.find(({ fault }) => fault.of === 'process')?.draw.node;
+  if (trigger) {
+    const isWanted = ({ operation, node }: Call): boolean =>
+      operation === trigger.operation && (target === undefined || node === target);
+    await ledger.next(trigger.moment, isWanted, TRIGGER_MS);
+    if (trigger.afterMs > 0) await sleep(trigger.afterMs);
+  }
   const startedMs = ledger.nowMs();
   const marks = faults.map(({ fault, draw }) => fault.marks?.(draw) ?? {});
   // Surroundings come first and go first: a process can only start where its stores are.
