@@ -12,6 +12,8 @@ const FLOOD_MS = 2500;
 const SAMPLE_MS = 500;
 const CONNECTIONS = 32;
 const PER_SECOND = 100;
+/** Looks for imported keys are made together. */
+const PER_SECOND_WITH_IMPORTED = 12;
 /** The process's own statements in the time that a thousand verifications take: its keys, its usage counts. */
 const OWN = 12;
 
@@ -21,7 +23,13 @@ export async function measureFlood(databases: Databases, { keys, email }: Creden
   await withServices(databases, ({ manageApiKeys }) =>
     manageApiKeys.importMany([{ owner: email, name: 'Imported', digest: sha256Hex('a-key'), algorithm: 'sha256' }]),
   );
-  findings.push(...(await flood(databases, keys, { name: 'the same with imported keys', madeUp: wellFormed() })));
+  findings.push(
+    ...(await flood(databases, keys, {
+      name: 'the same with imported keys',
+      madeUp: wellFormed(),
+      perSecond: PER_SECOND_WITH_IMPORTED,
+    })),
+  );
   return findings;
 }
 
@@ -32,7 +40,7 @@ function* wellFormed(): Generator<string, never> {
 async function flood(
   databases: Databases,
   keys: readonly string[],
-  { name, madeUp }: { name: string; madeUp: Iterator<string> },
+  { name, madeUp, perSecond: most = PER_SECOND }: { name: string; madeUp: Iterator<string>; perSecond?: number },
 ): Promise<Finding[]> {
   const gatehouse = await startGatehouse(databases);
   const verify = createVerify(gatehouse);
@@ -47,7 +55,7 @@ async function flood(
     const after = await gatehouse.counters();
     const rate = `${((tried / FLOOD_MS) * 1000).toFixed(0)}/s`;
     return [
-      atMost(`${name} (${rate}), SQL statements per second`, PER_SECOND, perSecond),
+      atMost(`${name} (${rate}), SQL statements per second`, most, perSecond),
       atMost(`after it ${keys.length} known keys, SQL statements`, OWN, after.sql - before.sql),
     ];
   } finally {

@@ -56,6 +56,8 @@ export interface Api {
   malformedKind(name: string, value: string): 'api_key' | 'token' | null;
   /** For introspection. `environments`: which ones it may be of; the usual one when undefined. */
   findApiKey(ctx: Context, text: string, environments: readonly string[] | undefined): Promise<Principal | null>;
+  /** False for a token that was made here, over or not; of anything else `findApiKey` may know a key. */
+  mayBeKey(text: string): Promise<boolean>;
   /** Whether tokens are among what a question names, which count as the usual environment. */
   includesUsualEnvironment(environments: readonly string[] | undefined): boolean;
   limitAuthorize(ctx: Context): Promise<void>;
@@ -290,6 +292,7 @@ export function createJsonApi({
     },
     writeError: createErrorWriter({ dialect, clock }),
     dialects,
+    mayBeKey: resolver.mayBeKey,
     async findApiKey(ctx, text, environments) {
       try {
         const request = { facts: factsOf(ctx), judged: judgedRequest(ctx, () => null) };

@@ -227,6 +227,7 @@ export function createApp(services: Services, { version }: { version: string }):
       authenticate,
       findToken,
       findResource,
+      mayBeKey: api.mayBeKey,
       findApiKey: api.findApiKey,
       includesUsualEnvironment: api.includesUsualEnvironment,
     }),

@@ -59,6 +59,18 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
       expect(await keys.hasImported()).to.equal(true);
     });
 
+    it('finds many imported keys at once, each once, and none that there is not', async () => {
+      const imported = Array.from({ length: 5 }, () => keyOf({ importedDigest: newId('digest') }));
+      for (const key of imported) await keys.insert(key);
+      const digests = imported.map(({ importedDigest }) => importedDigest ?? '');
+      const found = await keys.findManyImported([newId('digest'), ...digests, "' or '1'='1"]);
+      expect(new Set(found.map(({ key }) => key.id))).to.deep.equal(new Set(imported.map(({ id }) => id)));
+      expect(found).to.have.length(5);
+      expect(found[0]?.owner).to.deep.equal(owner);
+      expect(await keys.findManyImported([])).to.deep.equal([]);
+      expect(await keys.findManyImported(Array.from({ length: 256 }, () => newId('digest')))).to.deep.equal([]);
+    });
+
     it('returns null for what is not there, whatever it is made of', async () => {
       for (const id of ['', '\u0000', "' or '1'='1", 'x'.repeat(5000), newId('key')]) {
         expect(await keys.find(id)).to.equal(null);

@@ -24,6 +24,8 @@ export interface ApiKeyStore {
   /** One indexed statement, whatever the number of keys. */
   find(id: string): Promise<KeyWithOwner | null>;
   findImported(importedDigest: string): Promise<KeyWithOwner | null>;
+  /** Those that there are, in one statement and in any order. At most 256 digests. */
+  findManyImported(importedDigests: readonly string[]): Promise<KeyWithOwner[]>;
   /** Whether any imported key exists: where none does, no foreign text is worth a look. */
   hasImported(): Promise<boolean>;
   /** Newest first (`createdAt`, then id, descending), revoked ones included. `after` is the last key of the page before. */

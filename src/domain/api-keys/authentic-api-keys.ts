@@ -55,6 +55,10 @@ export function authenticApiKeys(stored: ApiKeyStore, macs: RowMacs): ApiKeyStor
     insertMany: (keys) => stored.insertMany(keys.map(sealed)),
     find: async (id) => withOwner(await stored.find(id)),
     findImported: async (importedDigest) => withOwner(await stored.findImported(importedDigest)),
+    async findManyImported(importedDigests) {
+      const found = await stored.findManyImported(importedDigests);
+      return found.map(withOwner).filter((each) => each !== null);
+    },
     hasImported: () => stored.hasImported(),
     list: (page) => filledPage(page, stored.list, openedAll, ({ createdAt, id }) => ({ createdAt, id })),
     listOfNamespace: async (ownerId, environment, namespace, limit) => {

@@ -9,15 +9,19 @@ import { type KeyDigests, knowsPeppersOf } from '../api-keys/key-digests.ts';
 import type { KeyFormat } from '../api-keys/key-format.ts';
 import { overlaps } from '../api-keys/key-rules.ts';
 import type { CredentialTag } from './announce.ts';
+import { createImportedLookups } from './imported-lookups.ts';
 import type { Principal, RefusalReason, Resolution } from './principal.ts';
 import { createUnknownLookups } from './unknown-lookups.ts';
 
 /**
- * Statements that look for keys which turn out not to exist: never more than 100 in any second, of which one half may be left
- * over from before. Imported keys have no checksum, so anyone can make one up.
+ * Imported keys have no checksum, so anyone can make one up. A second of the process, of which half may be left over from before; what
+ * they cost the database is bounded by `createImportedLookups`.
  */
-const UNKNOWN_LOOKUPS_PER_SECOND = 50;
-const UNKNOWN_LOOKUPS_PER_CALLER = 20;
+const UNKNOWN_LOOKUPS_PER_SECOND = 500;
+const UNKNOWN_LOOKUPS_PER_CALLER = 200;
+/** Of keys that are known, for a secret that is not: each is a statement. */
+const RENEWALS_PER_SECOND = 50;
+const RENEWALS_PER_CALLER = 20;
 /** Milliseconds. */
 const DOUBTFUL_MS = 1000;
 const MAX_WRONG_SECRETS = 10_000;
@@ -35,6 +39,8 @@ export interface Caller {
 
 export interface ApiKeyResolver {
   resolve(text: string, caller: Caller): Promise<Resolution>;
+  /** As a key of another system, whatever it looks like: for what proved to be no token of ours. */
+  resolveImported(text: string, caller: Caller): Promise<Resolution>;
   forget(tag: CredentialTag): void;
   /** For certain, and without asking anybody: no key of ours, where none was imported. */
   isMalformed(text: string): boolean;
@@ -85,12 +91,13 @@ export function createApiKeyResolver({
     doubtfulMs: DOUBTFUL_MS,
     clock,
   });
-  const statementsEach = importedDigests('').length;
   /** Digests of texts that the store was asked about a moment ago. */
   const wrongSecrets = createExpiringSet({ max: MAX_WRONG_SECRETS, ttlMs: DOUBTFUL_MS });
+  const renewals = createUnknownLookups({ perSecond: RENEWALS_PER_SECOND, perCaller: RENEWALS_PER_CALLER, clock });
+  const importedLookups = createImportedLookups(apiKeys.findManyImported);
   const lookups = createUnknownLookups({
-    perSecond: Math.ceil(UNKNOWN_LOOKUPS_PER_SECOND / statementsEach),
-    perCaller: Math.ceil(UNKNOWN_LOOKUPS_PER_CALLER / statementsEach),
+    perSecond: UNKNOWN_LOOKUPS_PER_SECOND,
+    perCaller: UNKNOWN_LOOKUPS_PER_CALLER,
     clock,
   });
 
@@ -99,21 +106,14 @@ export function createApiKeyResolver({
     return found && { ...found, principal: principalOf(found, heldScopes) };
   }
 
-  /** Under which algorithm a key was imported cannot be seen by its text. */
-  async function findImported(digests: readonly string[]): Promise<KeyWithOwner | null> {
-    for (const digest of digests) {
-      const found = await apiKeys.findImported(digest);
-      if (found) return found;
-    }
-    return null;
-  }
-
   async function resolveImported(text: string, { ip, addressGroup }: Caller): Promise<Resolution> {
     const any = anyImported.known('any') ?? (await anyImported.find('any', () => apiKeys.hasImported()));
     if (!any?.value) return refused('malformed', null);
+    // Under which algorithm a key was imported cannot be seen by its text.
     const digests = importedDigests(text);
     const id = digests.join(' ');
-    const entry = await imported.find(id, () => known(lookups.run(id, addressGroup, () => findImported(digests))));
+    const look = () => importedLookups.find(digests);
+    const entry = await imported.find(id, () => known(lookups.run(id, addressGroup, look)));
     if (!entry) return refused('unknown', null);
     const { importedEndsAt } = entry.value.key;
     if (importedEndsAt !== null && !overlaps(importedEndsAt, clock.nowMs()))
@@ -166,7 +166,7 @@ export function createApiKeyResolver({
       // What is remembered may be older than the secret: the key was rotated where no message comes from.
       const tried = sha256(text);
       if (isInUse && !wrongSecrets.has(tried)) {
-        const second = await lookups.run(tried, caller.addressGroup, async () => {
+        const second = await renewals.run(tried, caller.addressGroup, async () => {
           const renewed = await keys.renew(id, load);
           const again = renewed && (await compare(text, renewed, ip));
           return again && isWrongSecret(again) ? null : again;
@@ -176,6 +176,7 @@ export function createApiKeyResolver({
       wrongSecrets.add(tried);
       return first;
     },
+    resolveImported,
     isMalformed: (text) => anyImported.known('any')?.value === false && format.read(text) === null,
     forget(tag) {
       for (const cache of [keys, imported, anyImported]) cache.forget(tag);

@@ -39,6 +39,10 @@ export type TokenResolverKind = 'token' | 'login' | 'session';
 export interface TokenResolver {
   /** `login`: nothing but an access token of the JSON login, whose cookie it came in. */
   resolve(text: string, kind: TokenResolverKind, caller: Caller): Promise<Resolution>;
+  /** Whether a text that looks like a token was not made here: by its tag, or by its signature and issuer. */
+  isForeign(text: string): Promise<boolean>;
+  /** The same for opaque tokens alone, which takes a digest. */
+  isForeignByTag(text: string): boolean;
   forget(tag: CredentialTag): void;
 }
 
@@ -48,6 +52,8 @@ const UNTAGGED_PER_CALLER = 20;
 const DOUBTFUL_MS = 1000;
 
 const OPAQUE = /^gat_[A-Za-z0-9_-]{43}$/;
+const ANY_OPAQUE = /^g[ar]t_[A-Za-z0-9_-]{43}$/;
+const MAX_JWT = 8192;
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 type Found = { principal: Principal; tags: readonly string[] } | { refused: RefusalReason; method: CredentialMethod };
@@ -199,11 +205,13 @@ export function createTokenResolver({
     return token ? foundToken(token) : { refused: 'ended', method: 'access_token' };
   }
 
+  const isForeignByTag = (text: string): boolean => ANY_OPAQUE.test(text) && !bearerText.isOurs(text);
+
   async function read(text: string, kind: 'token' | 'session', caller: Caller): Promise<Found> {
     if (kind === 'session') return readSession(text);
     if (bearerText.isOurs(text)) return readAccessToken(text);
     if (OPAQUE.test(text)) return readUntagged(text, caller.addressGroup);
-    return text.length <= 8192 && JWT.test(text) ? readJwt(text) : { refused: 'malformed', method: 'access_token' };
+    return text.length <= MAX_JWT && JWT.test(text) ? readJwt(text) : { refused: 'malformed', method: 'access_token' };
   }
 
   return {
@@ -219,6 +227,11 @@ export function createTokenResolver({
         return refused('expired', principal.method);
       }
       return { kind: 'resolved', principal, readAtMs };
+    },
+    isForeignByTag,
+    async isForeign(text) {
+      if (ANY_OPAQUE.test(text)) return isForeignByTag(text);
+      return !(text.length <= MAX_JWT && JWT.test(text)) || (await verifyJwt(text)).kind === 'invalid';
     },
     forget: (tag) => cache.forget(tag),
   };

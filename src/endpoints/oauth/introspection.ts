@@ -20,6 +20,7 @@ export function createIntrospection({
   authenticate,
   findToken,
   findResource,
+  mayBeKey,
   findApiKey,
   includesUsualEnvironment,
 }: {
@@ -27,6 +28,8 @@ export function createIntrospection({
   authenticate: AuthenticateClient;
   findToken: FindToken;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
+  /** False for a token that was made here, over or not. */
+  mayBeKey: (text: string) => Promise<boolean>;
   /** Null for what is no live API key; counts and limits its use like verify. */
   findApiKey: (ctx: Context, text: string, environments: readonly string[] | undefined) => Promise<Principal | null>;
   /** Tokens count as the usual environment. */
@@ -42,12 +45,13 @@ export function createIntrospection({
     const text = required(parameters, 'token');
     // RFC 7662 2.1 leaves room for what a resource server wants to add. Without it, a key for trying out is inactive.
     const environments = readEnvironments(parameters.get('environment'));
-    if (!looksLikeToken(text)) {
+    const isLookedFor = looksLikeToken(text) && includesUsualEnvironment(environments);
+    const token = isLookedFor ? await findToken(text) : null;
+    if (!token && (await mayBeKey(text))) {
       const key = await findApiKey(ctx, text, environments);
-      ctx.body = key ? aboutKey(key) : { active: false };
+      ctx.body = key?.method === 'api_key' ? aboutKey(key) : { active: false };
       return;
     }
-    const token = includesUsualEnvironment(environments) ? await findToken(text) : null;
     const audience = token?.audience === undefined ? null : await findResource(token.audience);
     if (!token || token.used || (token.clientId !== caller.id && audience?.clientId !== caller.id)) {
       ctx.body = { active: false };

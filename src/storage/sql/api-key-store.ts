@@ -2,7 +2,7 @@ import type { ApiKey } from '../../domain/api-keys/api-key.ts';
 import type { ApiKeyStore, KeyWithOwner } from '../../domain/api-keys/api-key-store.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccount } from './account-rows.ts';
 import { API_KEY_COLUMNS, type ApiKeyRow, toApiKey, toApiKeyRow } from './api-key-rows.ts';
-import { type Database, insertSql, type Statements, type Value } from './database.ts';
+import { type Database, insertSql, marks, type Statements, type Value } from './database.ts';
 import { insertOnce } from './idempotent-request-store.ts';
 import { rowBatches } from './row-batches.ts';
 
@@ -31,9 +31,8 @@ const UPDATE =
 
 export function createApiKeyStore({ database }: { database: Database }): ApiKeyStore {
   async function findBy(column: 'id' | 'imported_digest', value: string): Promise<KeyWithOwner | null> {
-    const sql = `${SELECT_WITH_OWNER} api_keys.${column} = ?`;
-    const [row] = await database.rows<JoinedRow>(sql, [value]);
-    return row ? { key: toApiKey(row), owner: toAccount(ownerRow(row)) } : null;
+    const [row] = await database.rows<JoinedRow>(`${SELECT_WITH_OWNER} api_keys.${column} = ?`, [value]);
+    return row ? withOwner(row) : null;
   }
 
   return {
@@ -57,6 +56,15 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
     insertMany: (keys) => insertMany(database, keys),
     find: (id) => findBy('id', id),
     findImported: (importedDigest) => findBy('imported_digest', importedDigest),
+
+    async findManyImported(importedDigests) {
+      if (importedDigests.length === 0) return [];
+      // Few different lengths, so that few statements are prepared: the last one is asked for more than once.
+      const length = 2 ** Math.ceil(Math.log2(importedDigests.length));
+      const values = Array.from({ length }, (_, index) => importedDigests[index] ?? importedDigests.at(-1) ?? '');
+      const sql = `${SELECT_WITH_OWNER} api_keys.imported_digest in (${marks(length)})`;
+      return (await database.rows<JoinedRow>(sql, values)).map(withOwner);
+    },
 
     async hasImported() {
       const sql = 'select 1 as one from api_keys where imported_digest is not null limit 1';
@@ -144,6 +152,8 @@ async function update(statements: Statements, key: ApiKey): Promise<boolean> {
   const rotatedAt = key.rotatedAt ?? -1;
   return (await statements.affected(UPDATE, [rotatedAt, rotatedAt, ...values, key.id, key.version])) === 1;
 }
+
+const withOwner = (row: JoinedRow): KeyWithOwner => ({ key: toApiKey(row), owner: toAccount(ownerRow(row)) });
 
 const ownerRow = (row: JoinedRow): AccountRow =>
   Object.fromEntries(ACCOUNT_COLUMNS.map((column) => [column, row[`account_${column}`]])) as unknown as AccountRow;
