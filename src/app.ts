@@ -95,7 +95,11 @@ export function createApp(services: Services, { version }: { version: string }):
   const isTrustedProxy = createProxyTrust(config.trustedProxies);
   const thumbprintOf = (ctx: Context): string | null =>
     certificateOf(ctx, { header: config.mtls.header, isTrustedProxy });
-  const metrics = createMetrics({ counters: stores.counters, passwords: passwords.load });
+  const metrics = createMetrics({
+    counters: stores.counters,
+    unreadable: stores.unreadable.counts,
+    passwords: passwords.load,
+  });
   const renderer = createRenderer({ viewsDirectory: join(import.meta.dirname, '..', 'views'), basePath });
   const writePage: ErrorWriter = (ctx, error) => {
     if (ctx.accepts('html', 'json') !== 'html') return writeOAuthError(ctx, error);

@@ -48,6 +48,7 @@ export function openStores(config: Config, log: Log, relay?: Relay): Promise<Sto
   return openStorage({
     databaseUrl: config.databaseUrl,
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
+    ...(config.redisPrefix === null ? {} : { redisPrefix: config.redisPrefix }),
     ...(relay ? { relay } : {}),
     poolSize: config.databasePool,
     log,

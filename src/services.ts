@@ -15,6 +15,8 @@ import type { Client } from './domain/clients/client.ts';
 import { createManageClients, type ManageClients } from './domain/clients/manage-clients.ts';
 import type { Announce, CredentialTag } from './domain/credentials/announce.ts';
 import { announcingTokens } from './domain/credentials/announcing-tokens.ts';
+import { readAnnouncement } from './domain/credentials/read-announcement.ts';
+import { loadDeployment } from './domain/data-keys/deployment.ts';
 import { type DataKeys, loadDataKeys } from './domain/data-keys/load-data-keys.ts';
 import { loadPeppers } from './domain/data-keys/peppers.ts';
 import { createExclusively } from './domain/leases/exclusively.ts';
@@ -130,6 +132,7 @@ export async function createServices({
 
   const sealer = createSealer(secrets.ring);
   const dataKeys = await loadDataKeys({ store: given.dataKeys, sealer, clock });
+  if (given.join) given.join(await loadDeployment({ store: given.dataKeys, sealer, dataKeys, clock }));
   const digester = createDigester(dataKeys.digest);
   const rowWindow = await openRowWindow({ store: given.dataKeys, sealer });
   const rowMacs = createRowMacs({
@@ -167,8 +170,9 @@ export async function createServices({
   });
   const onCredentialsChanged: Services['onCredentialsChanged'] = (handler) =>
     messages.subscribe(CREDENTIALS_CHANGED, (body) => {
-      const { tags, at } = JSON.parse(body) as { tags: CredentialTag[]; at: number };
-      handler(tags, at);
+      const announcement = readAnnouncement(body);
+      if (announcement) handler(announcement.tags, announcement.at);
+      else given.unreadable.note('message', CREDENTIALS_CHANGED);
     });
   onCredentialsChanged((tags) => {
     for (const tag of tags) {

@@ -40,6 +40,13 @@ export const SETTINGS = {
     .default('sqlite:data/gatehouse.sqlite')
     .describe('`sqlite:<file>`, `postgres://…` or `mysql://…`.'),
   REDIS_URL: z.string().min(1).optional().describe('`redis://…` or `rediss://…`. Without it SQL holds everything.'),
+  GATEHOUSE_REDIS_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}:$/, 'letters, digits, dots, hyphens and underscores, and a colon at the end')
+    .optional()
+    .describe(
+      'What keys and channels in Redis begin with. Default: a name made of a key in the database, so that deployments on one Redis stay apart.',
+    ),
   GATEHOUSE_DATABASE_POOL: z.coerce
     .number()
     .int()
@@ -263,6 +270,7 @@ export interface Config {
   databaseUrl: string;
   databasePool: number;
   redisUrl: string | null;
+  redisPrefix: string | null;
   workers: number;
   maxHeaderBytes: number;
   logLevel: Parsed['LOG_LEVEL'];
@@ -336,6 +344,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     databaseUrl: settings.DATABASE_URL,
     databasePool: settings.GATEHOUSE_DATABASE_POOL,
     redisUrl: settings.REDIS_URL ?? null,
+    redisPrefix: settings.GATEHOUSE_REDIS_PREFIX ?? null,
     workers: settings.WEB_CONCURRENCY,
     logLevel: settings.LOG_LEVEL,
     tls,

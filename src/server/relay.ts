@@ -9,7 +9,10 @@ interface Envelope {
   body: string;
 }
 
-const isEnvelope = (message: unknown): message is Envelope => (message as Envelope | null)?.kind === KIND;
+function isEnvelope(message: unknown): message is Envelope {
+  const { kind, topic, body } = (message ?? {}) as Partial<Record<keyof Envelope, unknown>>;
+  return kind === KIND && typeof topic === 'string' && typeof body === 'string';
+}
 
 /** In a worker: the line to the other workers, through the primary process. */
 export function workerRelay(): Relay {

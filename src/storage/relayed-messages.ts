@@ -1,3 +1,4 @@
+import type { Log } from '../kit/log.ts';
 import { createLocalMessages } from './local-messages.ts';
 import type { Messages } from './stores.ts';
 
@@ -8,8 +9,8 @@ export interface Relay {
 }
 
 /** Messages between the workers of a cluster that has no Redis. */
-export function createRelayedMessages({ relay }: { relay: Relay }): Messages {
-  const local = createLocalMessages();
+export function createRelayedMessages({ relay, log }: { relay: Relay; log: Log }): Messages {
+  const local = createLocalMessages({ log });
   relay.onMessage(({ topic, body }) => void local.publish(topic, body));
   return {
     async publish(topic, body) {

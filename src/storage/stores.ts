@@ -14,6 +14,7 @@ import type { RowMacStore } from '../domain/row-macs/row-mac-store.ts';
 import type { SigningKeyStore } from '../domain/signing-keys/signing-key-store.ts';
 import type { DurableTokenStore } from '../domain/tokens/token-store.ts';
 import type { UsageStore } from '../domain/usage/usage-store.ts';
+import type { Unreadable } from './unreadable.ts';
 
 /** Everything one process keeps outside itself. Every method throws StoreUnavailableError when its server does not answer. */
 export interface Stores {
@@ -38,6 +39,10 @@ export interface Stores {
   counters: StorageCounters;
   migrations: Migrations;
   messages: Messages;
+  /** What was found in a shared store and is not of this version's making. */
+  unreadable: Unreadable;
+  /** With Redis: says which deployment this is, before anything is read there or said to other processes. */
+  join?(deployment: { id: string; names: 'own' | 'shared' }): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

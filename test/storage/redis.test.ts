@@ -5,10 +5,12 @@ import { systemClock } from '../../src/kit/clock.ts';
 import { newId } from '../../src/kit/ids.ts';
 import type { Log } from '../../src/kit/log.ts';
 import { openRedis, type RedisConnection } from '../../src/storage/redis/connection.ts';
+import { namesOf, type RedisNames } from '../../src/storage/redis/names.ts';
 import { createRedisMessages } from '../../src/storage/redis/redis-messages.ts';
 import { createRedisRateLimitStore } from '../../src/storage/redis/redis-rate-limit-store.ts';
 import { createRedisThrottleStore } from '../../src/storage/redis/redis-throttle-store.ts';
 import { createRedisTokenStore, type RedisTokenStore } from '../../src/storage/redis/redis-token-store.ts';
+import { createUnreadable } from '../../src/storage/unreadable.ts';
 import { parallel } from '../conformance/parallel.ts';
 import { counterOf, rateLimitStoreSuite } from '../conformance/rate-limit-store.ts';
 import { apart, even, growing } from '../conformance/throttle-counters.ts';
@@ -30,7 +32,7 @@ describe('storage on Redis', () => {
     server = await requirePart('redis', this);
     await server.flush();
     connection = await openRedis({ redisUrl: server.url, log: silentLog() });
-    tokens = createRedisTokenStore({ connection, clock: systemClock });
+    tokens = createRedisTokenStore({ connection, clock: systemClock, unreadable: createUnreadable(silentLog()) });
     inspector = new Redis(server.url);
     // Outages are part of these tests.
     inspector.on('error', () => {});
@@ -137,19 +139,177 @@ describe('storage on Redis', () => {
   });
 
   it('tells a fault of ours from an outage, without the values', async () => {
-    await inspector.set('gh:t:AccessToken:wrong', 'a text');
-    const failure = await failureOf(tokens.save(tokenRecord('AccessToken', { id: 'wrong', payload: 'secret' })));
+    await inspector.set('gh:wrong', 'a text');
+    const failure = await failureOf(connection.run((redis) => redis.hset('gh:wrong', 'name', 'secret')));
     expect(failure.message).to.equal('redis refused a command (WRONGTYPE)');
     expect(`${failure.stack}${JSON.stringify(failure)}`).to.not.include('secret');
-    await inspector.del('gh:t:AccessToken:wrong');
+    await inspector.del('gh:wrong');
+  });
+
+  describe('what another program put there', () => {
+    const foreign = async (key: string): Promise<(() => Promise<unknown>)[]> => {
+      await inspector.del(key);
+      return [
+        () => inspector.set(key, 'a text'),
+        () => inspector.rpush(key, 'an element'),
+        () => inspector.hset(key, 'r', 'no JSON', 'c', 'x', 'n', 'many', 'at', 'then', 'e', 'later'),
+        () => inspector.hset(key, 'r', '[]'),
+        () => inspector.hset(key, 'r', 'null'),
+        () => inspector.hset(key, 'r', '{"payload":7,"createdAt":"x"}'),
+        () => inspector.zadd(key, 1, 'a member'),
+      ];
+    };
+
+    it('in place of a record is no record: it is not found, not used, revoked like one, and replaced by the next save', async () => {
+      const unreadable = createUnreadable(silentLog());
+      const store = createRedisTokenStore({ connection, clock: systemClock, unreadable });
+      const record = tokenRecord('AccessToken', { grantId: newId('grant') });
+      const key = `gh:t:AccessToken:${record.id}`;
+      for (const plant of await foreign(key)) {
+        await store.insert(record);
+        await inspector.del(key);
+        await plant();
+        expect(await store.find('AccessToken', record.id)).to.equal(null);
+        expect(await store.findMany([record])).to.deep.equal([]);
+        expect(await store.insert(record)).to.equal(false);
+        await store.removeByGrant(record.grantId ?? '');
+        await inspector.del(key);
+        await plant();
+        await store.save(record);
+        expect(await store.find('AccessToken', record.id)).to.include({ id: record.id, payload: record.payload });
+        await inspector.del(key);
+      }
+      expect(unreadable.counts().record).to.be.greaterThan(5);
+      await inspector.set(key, 'a text');
+      expect(await store.consume('AccessToken', record.id, 1)).to.equal(false);
+      await inspector.del(key);
+    });
+
+    it('in place of an index or a counter keeps nobody out and fails nothing', async () => {
+      const grantId = newId('grant');
+      for (const plant of await foreign(`gh:g:${grantId}`)) {
+        await inspector.del(`gh:g:${grantId}`);
+        await plant();
+        await tokens.removeByGrant(grantId);
+        const record = tokenRecord('AccessToken', { grantId });
+        await tokens.insert(record);
+        await tokens.removeByGrant(grantId);
+        expect(await tokens.find('AccessToken', record.id)).to.equal(null);
+      }
+      const throttle = createRedisThrottleStore({ connection });
+      for (const counter of [growing(), even()]) {
+        const key = `gh:h:{foreign}:${counter.id}`;
+        for (const plant of await foreign(key)) {
+          await inspector.del(key);
+          await plant();
+          const taken = [{ owner: 'foreign', counters: [counter] }];
+          expect(await throttle.take(taken, Date.now())).to.deep.equal([0]);
+          for (const how of ['give-back', 'forget'] as const) await throttle.settle(taken, how, Date.now());
+          await inspector.del(key);
+          await plant();
+          await throttle.settle(taken, 'give-back', Date.now());
+        }
+      }
+      const limits = createRedisRateLimitStore({ connection });
+      const counter = counterOf(10, 100);
+      for (const value of ['a text', 'nan', 'inf', '-inf', '1e400']) {
+        await inspector.set(`gh:r:{foreign}:${counter.id}`, value);
+        expect((await limits.take('foreign', [counter]))[0]).to.include({ allowed: true });
+      }
+      for (const plant of await foreign(`gh:r:{foreign}:${counter.id}`)) {
+        await inspector.del(`gh:r:{foreign}:${counter.id}`);
+        await plant();
+        expect((await limits.take('foreign', [counter]))[0]).to.include({ allowed: true });
+      }
+    });
   });
 
   describe('messages', () => {
+    it('that are not understood are dropped and counted', async () => {
+      const unreadable = createUnreadable(silentLog());
+      const here = createRedisMessages({ connection, log: silentLog(), unreadable });
+      const heard: string[] = [];
+      try {
+        here.subscribe('strange', (body) => {
+          heard.push(body);
+          if (body === 'bad') throw new Error('a handler fails');
+        });
+        await recoveryMs(2000, async () => {
+          expect(await inspector.pubsub('NUMSUB', 'gh:m:strange')).to.deep.equal(['gh:m:strange', 1]);
+        });
+        for (const message of [
+          '',
+          'hello there',
+          ' ',
+          '\0',
+          `process_x ${'y'.repeat(70_000)}`,
+          'process_x bad',
+          'process_x good',
+        ])
+          await inspector.publish('gh:m:strange', message);
+        await recoveryMs(2000, async () => expect(heard).to.deep.equal(['bad', 'good']));
+        expect(unreadable.counts().message).to.equal(5);
+      } finally {
+        here.close();
+      }
+    });
+
+    it('of a deployment with a name stay its own; during an upgrade the older version hears and is heard', async () => {
+      const open = async (names: RedisNames) => {
+        const own = await openRedis({ redisUrl: server.url, log: silentLog() });
+        own.names = names;
+        const heard: string[] = [];
+        const messages = createRedisMessages({
+          connection: own,
+          log: silentLog(),
+          unreadable: createUnreadable(silentLog()),
+        });
+        messages.subscribe('news', (body) => heard.push(body));
+        return { heard, messages, close: () => [messages.close(), own.close()] };
+      };
+      const own = namesOf({ id: 'one', names: 'own' }, null);
+      const upgraded = namesOf({ id: 'two', names: 'shared' }, null);
+      const all = await Promise.all([open(own), open(own), open(upgraded), open(upgraded)]);
+      const older = new Redis(server.url);
+      const heardByOlder: string[] = [];
+      older.on('message', (_channel, message: string) => heardByOlder.push(message.replace(/^\S+ /, '')));
+      await older.subscribe('gh:m:news');
+      try {
+        await recoveryMs(2000, async () => {
+          expect(await inspector.pubsub('NUMSUB', 'gh:one:m:news', 'gh:m:news')).to.deep.equal([
+            'gh:one:m:news',
+            2,
+            'gh:m:news',
+            3,
+          ]);
+        });
+        await all[0]?.messages.publish('news', 'of one');
+        await all[2]?.messages.publish('news', 'of two');
+        await inspector.publish('gh:m:news', 'process_older of an older one');
+        await recoveryMs(2000, async () => {
+          expect(all.map(({ heard }) => heard.sort())).to.deep.equal([
+            ['of one'],
+            ['of one'],
+            ['of an older one', 'of two'],
+            ['of an older one', 'of two'],
+          ]);
+          expect(heardByOlder).to.deep.equal(['of two', 'of an older one']);
+        });
+      } finally {
+        older.disconnect();
+        for (const each of all) each.close();
+      }
+    });
+
     it('reach every process, the own one once and even when Redis does not', async () => {
       const heard: string[] = [];
       const other = await openRedis({ redisUrl: server.url, log: silentLog() });
-      const here = createRedisMessages({ connection, log: silentLog() });
-      const there = createRedisMessages({ connection: other, log: silentLog() });
+      const here = createRedisMessages({ connection, log: silentLog(), unreadable: createUnreadable(silentLog()) });
+      const there = createRedisMessages({
+        connection: other,
+        log: silentLog(),
+        unreadable: createUnreadable(silentLog()),
+      });
       try {
         here.subscribe('topic', (body) => heard.push(`here ${body}`));
         there.subscribe('topic', (body) => heard.push(`there ${body}`));
@@ -181,7 +341,11 @@ describe('storage on Redis', () => {
 
     it('fails as unavailable in about the command timeout when the server hangs, and recovers', async () => {
       const hung = await openRedis({ redisUrl: server.url, log: silentLog(), commandMs: 100 });
-      const store = createRedisTokenStore({ connection: hung, clock: systemClock });
+      const store = createRedisTokenStore({
+        connection: hung,
+        clock: systemClock,
+        unreadable: createUnreadable(silentLog()),
+      });
       const record = tokenRecord('AccessToken');
       await store.insert(record);
       await server.kill('SIGSTOP');
@@ -204,7 +368,11 @@ describe('storage on Redis', () => {
 
     it('fails at once while the server is down, logs one line, and recovers', async () => {
       const watched = await openRedis({ redisUrl: server.url, log: recordingLog });
-      const store = createRedisTokenStore({ connection: watched, clock: systemClock });
+      const store = createRedisTokenStore({
+        connection: watched,
+        clock: systemClock,
+        unreadable: createUnreadable(silentLog()),
+      });
       await server.kill('SIGKILL');
       try {
         await recoveryMs(1000, () => expectUnavailable(store.find('AccessToken', 'x'), 'redis'));
@@ -224,7 +392,11 @@ describe('storage on Redis', () => {
     it('opens without a server, and works when it comes', async () => {
       await server.kill('SIGKILL');
       const early = await openRedis({ redisUrl: server.url, log: silentLog() });
-      const store = createRedisTokenStore({ connection: early, clock: systemClock });
+      const store = createRedisTokenStore({
+        connection: early,
+        clock: systemClock,
+        unreadable: createUnreadable(silentLog()),
+      });
       await expectUnavailable(store.find('AccessToken', 'x'), 'redis');
       await server.restart();
       await recoveryMs(5000, () => store.find('AccessToken', 'x'));

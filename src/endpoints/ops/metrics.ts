@@ -16,8 +16,10 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELE
 export function createMetrics({
   counters,
   passwords,
+  unreadable,
 }: {
   counters: { sqlStatements(): number; redisRoundTrips(): number };
+  unreadable: () => Readonly<Record<string, number>>;
   passwords: () => { running: number; waiting: number };
 }): Metrics {
   const registry = new Registry();
@@ -50,6 +52,17 @@ export function createMetrics({
   counter('gatehouse_sql_statements_total', 'SQL statements sent', counters.sqlStatements);
   counter('gatehouse_redis_round_trips_total', 'Redis round trips', counters.redisRoundTrips);
   counter('gatehouse_log_lines_dropped_total', 'Lines of the log that could not be written', droppedLogLines);
+
+  new Counter({
+    name: 'gatehouse_unreadable_total',
+    help: 'Messages, records and rows that another version or program made, and that were passed over',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [kind, count] of Object.entries(unreadable())) this.inc({ kind }, count);
+    },
+  });
 
   function counter(name: string, help: string, read: () => number): void {
     new Counter({

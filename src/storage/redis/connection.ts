@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { Log } from '../../kit/log.ts';
 import { tlsFailure } from '../tls-failure.ts';
 import { tlsOptions } from '../tls-options.ts';
+import { namesBefore, type RedisNames } from './names.ts';
 import { SCRIPTS, type ScriptCommands } from './scripts.ts';
 
 export type RedisClient = Redis & ScriptCommands;
@@ -15,6 +16,8 @@ export interface RedisConnection {
   run<T>(work: (redis: RedisClient) => Promise<T>): Promise<T>;
   /** Another connection to the same server, for subscriptions. */
   openSubscriber(): Redis;
+  /** What its keys and channels begin with. */
+  names: RedisNames;
   roundTrips(): number;
   close(): Promise<void>;
 }
@@ -58,6 +61,8 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
   await redis.connect().catch(() => undefined);
 
   return {
+    names: namesBefore(),
+
     async run(work) {
       try {
         return await work(redis);
@@ -115,6 +120,13 @@ function translate(error: unknown, why: Error | null): Error {
   const safe = new Error(`redis refused a command (${word})`);
   return SERVER_STATE.test(error.message) ? new StoreUnavailableError('redis', safe) : safe;
 }
+
+/** For reading a key that may hold something that is none of ours, of another type. */
+export const orIfForeign = <T>(read: Promise<T>, instead: () => T): Promise<T> =>
+  read.catch((error: unknown) => {
+    if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return instead();
+    throw error;
+  });
 
 /** One line when it goes and one when it is back, however many requests fail in between. */
 function logOutages(redis: Redis, log: Log): void {

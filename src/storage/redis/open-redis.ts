@@ -5,7 +5,9 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
 import { createRoutedTokenStore } from '../routed-token-store.ts';
 import type { Messages } from '../stores.ts';
+import type { Unreadable } from '../unreadable.ts';
 import { openRedis } from './connection.ts';
+import { namesOf } from './names.ts';
 import { createRedisMessages } from './redis-messages.ts';
 import { createRedisRateLimitStore } from './redis-rate-limit-store.ts';
 import { createRedisThrottleStore } from './redis-throttle-store.ts';
@@ -18,9 +20,12 @@ interface RedisStoresInput {
   timeouts?: { redisCommandMs?: number };
   /** The SQL part, which keeps what must last. */
   tokens: DurableTokenStore;
+  redisPrefix?: string;
+  unreadable: Unreadable;
 }
 
 export interface RedisStores {
+  join(deployment: { id: string; names: 'own' | 'shared' }): void;
   tokens: DurableTokenStore;
   throttle: ThrottleStore;
   rateLimits: RateLimitStore;
@@ -37,15 +42,20 @@ export async function openRedisStores({
   clock,
   timeouts,
   tokens,
+  redisPrefix,
+  unreadable,
 }: RedisStoresInput): Promise<RedisStores> {
   const commandMs = timeouts?.redisCommandMs;
   const connection = await openRedis({ redisUrl, log, ...(commandMs === undefined ? {} : { commandMs }) });
-  const messages = createRedisMessages({ connection, log });
+  const messages = createRedisMessages({ connection, log, unreadable });
   return {
-    tokens: createRoutedTokenStore({ sql: tokens, redis: createRedisTokenStore({ connection, clock }) }),
+    tokens: createRoutedTokenStore({ sql: tokens, redis: createRedisTokenStore({ connection, clock, unreadable }) }),
     throttle: createRedisThrottleStore({ connection }),
     rateLimits: createRedisRateLimitStore({ connection }),
     messages,
+    join(deployment) {
+      connection.names = namesOf(deployment, redisPrefix ?? null);
+    },
     async ping() {
       await connection.run((redis) => redis.ping());
     },

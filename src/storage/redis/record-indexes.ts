@@ -1,10 +1,11 @@
 import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts';
 import type { Clock } from '../../kit/clock.ts';
-import type { RedisClient, RedisConnection } from './connection.ts';
+import { orIfForeign, type RedisClient, type RedisConnection } from './connection.ts';
 
 /** A record's name in an index: `<kind>:<id>`. */
 export const memberOf = ({ kind, id }: Pick<TokenRecord, 'kind' | 'id'>): string => `${kind}:${id}`;
-export const recordKey = (member: string): string => `gh:t:${member}`;
+/** What follows the prefix in a record's key. */
+export const recordKey = (member: string): string => `t:${member}`;
 
 export function parseMember(member: string): { kind: TokenKind; id: string } {
   const colon = member.indexOf(':');
@@ -12,7 +13,7 @@ export function parseMember(member: string): { kind: TokenKind; id: string } {
 }
 
 /** References under which records are found or removed, with the names of their index keys. */
-const INDEXES = { grantId: 'gh:g:', accountId: 'gh:a:', clientId: 'gh:l:', uid: 'gh:s:', userCode: 'gh:u:' } as const;
+const INDEXES = { grantId: 'g:', accountId: 'a:', clientId: 'l:', uid: 's:', userCode: 'u:' } as const;
 export type IndexName = keyof typeof INDEXES;
 const INDEX_NAMES = Object.keys(INDEXES) as IndexName[];
 
@@ -31,6 +32,9 @@ interface Indexes {
 
 /** Sorted sets of records by reference, scored by when a record ends. A member may be gone already or refer elsewhere by now. */
 export function createIndexes({ connection, clock }: { connection: RedisConnection; clock: Clock }): Indexes {
+  const indexKey = (index: IndexName, value: string): string => connection.names.keys + INDEXES[index] + value;
+  const members = (key: string, first: number, last: number): Promise<string[]> =>
+    connection.run((redis) => orIfForeign(redis.zrange(key, String(first), String(last)), () => []));
   return {
     add(redis, record, ttlMs) {
       const nowMs = clock.nowMs();
@@ -41,27 +45,29 @@ export function createIndexes({ connection, clock }: { connection: RedisConnecti
         // A client's own tokens end with the client without being found, and there may be millions of them.
         if (index === 'clientId' && record.kind === 'AccessToken' && record.grantId === null) return [];
         const endsAtMs = ttlMs === null ? '+inf' : nowMs + ttlMs;
-        return [redis.addToIndex(INDEXES[index] + value, memberOf(record), endsAtMs, nowMs - CLOCK_SLACK_MS)];
+        return [redis.addToIndex(indexKey(index, value), memberOf(record), endsAtMs, nowMs - CLOCK_SLACK_MS)];
       });
     },
 
-    membersOf: (index, value) => connection.run((redis) => redis.zrange(INDEXES[index] + value, '0', '-1')),
+    membersOf: (index, value) => members(indexKey(index, value), 0, -1),
 
     async removeAll(index, value) {
-      const key = INDEXES[index] + value;
+      const key = indexKey(index, value);
       const grants = new Set<string>();
       for (let from = 0; ; ) {
-        const members = await connection.run((redis) => redis.zrange(key, String(from), String(from + BATCH - 1)));
-        if (members.length === 0) return [...grants];
+        const found = await members(key, from, from + BATCH - 1);
+        if (found.length === 0) return [...grants];
         const answers = await connection.run((redis) =>
-          Promise.all(members.map((member) => redis.removeRecordOf(recordKey(member), index, value))),
+          Promise.all(
+            found.map((member) => redis.removeRecordOf(connection.names.keys + recordKey(member), index, value)),
+          ),
         );
         for (const answer of answers) if (answer) grants.add(answer);
         // A member without a record stays: its record may be on the way, and must then be found by the next removal.
-        const done = members.filter((_member, position) => answers[position] !== null);
+        const done = found.filter((_member, position) => answers[position] !== null);
         if (done.length > 0) await connection.run((redis) => redis.zrem(key, ...done));
-        from += members.length - done.length;
-        if (members.length < BATCH) return [...grants];
+        from += found.length - done.length;
+        if (found.length < BATCH) return [...grants];
       }
     },
   };

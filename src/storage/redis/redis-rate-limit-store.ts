@@ -2,11 +2,10 @@ import type { RateLimitStore } from '../../domain/limits/rate-limit-store.ts';
 import { cellOf, stateOfCounter } from '../cell-rate.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** The braces keep all counters of one caller on one node of a cluster. */
-const counterKey = (owner: string, id: string): string => `gh:r:{${owner}}:${id}`;
-
 /** One round trip each, by the clock of the Redis server. Counters leave by themselves when they are full again. */
 export function createRedisRateLimitStore({ connection }: { connection: RedisConnection }): RateLimitStore {
+  /** The braces keep all counters of one caller on one node of a cluster. */
+  const counterKey = (owner: string, id: string): string => `${connection.names.keys}r:{${owner}}:${id}`;
   return {
     async take(owner, counters) {
       if (counters.length === 0) return [];

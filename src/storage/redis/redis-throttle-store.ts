@@ -1,14 +1,14 @@
 import type { Counter, Counters, Settlement, ThrottleStore } from '../../domain/limits/throttle-store.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** The braces keep all counters of one owner on one node of a cluster. */
-const keysOf = ({ owner, counters }: Counters): string[] => counters.map(({ id }) => `gh:h:{${owner}}:${id}`);
-
 /**
  * The counters of one owner are one script, and the owners of one attempt go out together: one round trip. The caller's clock
  * decides; the lifetime of a key only cleans up.
  */
 export function createRedisThrottleStore({ connection }: { connection: RedisConnection }): ThrottleStore {
+  /** The braces keep all counters of one owner on one node of a cluster. */
+  const keysOf = ({ owner, counters }: Counters): string[] =>
+    counters.map(({ id }) => `${connection.names.keys}h:{${owner}}:${id}`);
   const settle = (taken: readonly Counters[], how: Settlement, takenAtMs: number): Promise<unknown> =>
     connection.run((redis) =>
       Promise.all(

@@ -3,7 +3,8 @@ import type { TokenKind, TokenRecord } from '../../domain/tokens/token-record.ts
 import type { TokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { newestFirst } from '../newest-first.ts';
-import type { RedisClient, RedisConnection } from './connection.ts';
+import type { Unreadable } from '../unreadable.ts';
+import { orIfForeign, type RedisClient, type RedisConnection } from './connection.ts';
 import { createIndexes, memberOf, parseMember, recordKey } from './record-indexes.ts';
 
 /** What the routed store needs beside the contract. */
@@ -27,10 +28,13 @@ const POLLED_KINDS: ReadonlySet<TokenKind> = new Set<TokenKind>(['DeviceCode', '
 export function createRedisTokenStore({
   connection,
   clock,
+  unreadable,
 }: {
   connection: RedisConnection;
   clock: Clock;
+  unreadable: Unreadable;
 }): RedisTokenStore {
+  const keyOf = (member: string): string => connection.names.keys + recordKey(member);
   const indexes = createIndexes({ connection, clock });
 
   /** Relative to our clock: the one of the Redis server decides nothing. */
@@ -46,7 +50,7 @@ export function createRedisTokenStore({
       // Indexed first: a record that no index knows could not be revoked, an index without a record does no harm.
       const indexed = indexes.add(redis, record, ttl);
       const written = redis.putRecord(
-        recordKey(memberOf(record)),
+        keyOf(memberOf(record)),
         mode,
         encode(record),
         ttl ?? '',
@@ -56,6 +60,32 @@ export function createRedisTokenStore({
       return (await Promise.all([written, ...indexed]))[0];
     });
     return stored === 1;
+  }
+
+  /** What cannot be read counts as not there. */
+  async function read(redis: RedisClient, member: string): Promise<WithMac<TokenRecord> | null> {
+    const [text, consumedAt, receipt] = await orIfForeign(redis.hmget(keyOf(member), 'r', 'c', 'x'), () => ['']);
+    if (text === null || text === undefined) return null;
+    const stored = parseStored(text);
+    if (!stored) {
+      unreadable.note('record', 'redis');
+      return null;
+    }
+    return {
+      ...parseMember(member),
+      payload: stored.payload,
+      grantId: stored.grantId ?? null,
+      accountId: stored.accountId ?? null,
+      clientId: stored.clientId ?? null,
+      uid: stored.uid ?? null,
+      userCode: stored.userCode ?? null,
+      createdAt: stored.createdAt,
+      expiresAt: stored.expiresAt ?? null,
+      // A mark that is no time is a mark all the same.
+      consumedAt: consumedAt ? Number(consumedAt) || stored.createdAt * 1000 : null,
+      receipt: receipt ?? null,
+      ...(stored.rowMac === undefined ? {} : { rowMac: stored.rowMac }),
+    };
   }
 
   const fetch = (members: readonly string[]): Promise<TokenRecord[]> =>
@@ -88,11 +118,9 @@ export function createRedisTokenStore({
     },
 
     consume: (kind, id, atMs, receipt = '') =>
-      connection.run(
-        async (redis) => (await redis.consumeRecord(recordKey(memberOf({ kind, id })), atMs, receipt)) === 1,
-      ),
+      connection.run(async (redis) => (await redis.consumeRecord(keyOf(memberOf({ kind, id })), atMs, receipt)) === 1),
 
-    remove: (kind, id) => connection.run(async (redis) => (await redis.del(recordKey(memberOf({ kind, id })))) === 1),
+    remove: (kind, id) => connection.run(async (redis) => (await redis.del(keyOf(memberOf({ kind, id })))) === 1),
 
     /** Two round trips and more for more than a thousand records, as the two that follow. */
     async removeByGrant(grantId) {
@@ -118,22 +146,24 @@ function encode({ kind: _kind, id: _id, consumedAt: _consumedAt, receipt: _recei
   return JSON.stringify(stored, (_key, value: unknown) => value ?? undefined);
 }
 
-async function read(redis: RedisClient, member: string): Promise<WithMac<TokenRecord> | null> {
-  const [text, consumedAt, receipt] = await redis.hmget(recordKey(member), 'r', 'c', 'x');
-  if (!text) return null;
-  const stored = JSON.parse(text) as Stored;
-  return {
-    ...parseMember(member),
-    payload: stored.payload,
-    grantId: stored.grantId ?? null,
-    accountId: stored.accountId ?? null,
-    clientId: stored.clientId ?? null,
-    uid: stored.uid ?? null,
-    userCode: stored.userCode ?? null,
-    createdAt: stored.createdAt,
-    expiresAt: stored.expiresAt ?? null,
-    consumedAt: consumedAt ? Number(consumedAt) : null,
-    receipt: receipt ?? null,
-    ...(stored.rowMac === undefined ? {} : { rowMac: stored.rowMac }),
-  };
+const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+const isTime = (value: unknown): boolean => value === undefined || Number.isFinite(value);
+
+/** Null for what is no record: another version or another program may have written it. */
+function parseStored(text: string): Stored | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const stored = value as Record<keyof Stored, unknown>;
+  const { payload, createdAt, expiresAt, grantId, accountId, clientId, uid, userCode, rowMac } = stored;
+  const isOurs =
+    typeof payload === 'string' &&
+    Number.isFinite(createdAt) &&
+    isTime(expiresAt) &&
+    [grantId, accountId, clientId, uid, userCode, rowMac].every(isText);
+  return isOurs ? (stored as Stored) : null;
 }

@@ -1,6 +1,14 @@
 import { CLOCK_SKEW_MS } from '../../kit/clock.ts';
 import { SKEW_US } from '../cell-rate.ts';
 
+/** Begins what is done about a key that holds something else: another program's, and never an error of ours. */
+const otherThan = (type: string): string =>
+  `local kind = redis.call('TYPE', KEYS[1]).ok if kind ~= '${type}' and kind ~= 'none' then`;
+
+/** The same in a loop over keys. */
+const dropOtherThanHash = `local holds = redis.call('TYPE', key).ok
+        if holds ~= 'hash' and holds ~= 'none' then redis.call('DEL', key) end`;
+
 /**
  * What must happen at once inside Redis. Each script touches one key, or keys that share a hash tag, so a cluster can run
  * them. Redis keeps them by their digest: only the first call of a connection sends the text.
@@ -14,6 +22,7 @@ export const SCRIPTS = {
   putRecord: {
     numberOfKeys: 1,
     lua: `
+      ${otherThan('hash')} if ARGV[1] ~= 'save' then return 0 end redis.call('DEL', KEYS[1]) end
       local fresh = redis.call('EXISTS', KEYS[1]) == 0
       if ARGV[1] == 'insert' and not fresh then return 0 end
       if ARGV[1] == 'update' and fresh then return 0 end
@@ -28,6 +37,7 @@ export const SCRIPTS = {
   consumeRecord: {
     numberOfKeys: 1,
     lua: `
+      ${otherThan('hash')} return 0 end
       if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HSETNX', KEYS[1], 'c', ARGV[1]) == 0 then return 0 end
       if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'x', ARGV[2]) end
       return 1`,
@@ -36,9 +46,14 @@ export const SCRIPTS = {
   removeRecordOf: {
     numberOfKeys: 1,
     lua: `
+      ${otherThan('hash')} return 0 end
       local text = redis.call('HGET', KEYS[1], 'r')
       if not text then return false end
-      local record = cjson.decode(text)
+      local readable, record = pcall(cjson.decode, text)
+      if not readable or type(record) ~= 'table' then
+        redis.call('DEL', KEYS[1])
+        return ''
+      end
       if record[ARGV[1]] ~= ARGV[2] then return 0 end
       redis.call('DEL', KEYS[1])
       return record.grantId or ''`,
@@ -50,6 +65,7 @@ export const SCRIPTS = {
   addToIndex: {
     numberOfKeys: 1,
     lua: `
+      ${otherThan('zset')} redis.call('DEL', KEYS[1]) end
       redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
       redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
       local last = tonumber(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
@@ -70,6 +86,7 @@ export const SCRIPTS = {
         local at = 5 * i - 3
         local kind, a, b = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
         local c, d = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+        ${dropOtherThanHash}
         local found = redis.call('HMGET', key, 'n', 'at', 'e')
         local n, last, ends = tonumber(found[1]) or 0, tonumber(found[2]) or 0, tonumber(found[3]) or 0
         if kind == 'growing' and (ends <= now or last > now + ${CLOCK_SKEW_MS}) then n, last = 0, 0 end
@@ -111,6 +128,7 @@ export const SCRIPTS = {
     lua: `
       for i, key in ipairs(KEYS) do
         local how = ARGV[i + 1]
+        ${dropOtherThanHash}
         if how == 'forget' then
           redis.call('DEL', key)
         elseif redis.call('EXISTS', key) == 1 then
@@ -120,7 +138,7 @@ export const SCRIPTS = {
             if n > 0 then redis.call('HSET', key, 'n', n - 1) end
             if n > 0 and found[2] == ARGV[1] then redis.call('HSET', key, 'at', found[3] or 0) end
           else
-            redis.call('HINCRBY', key, 'e', -how)
+            redis.pcall('HINCRBY', key, 'e', -how)
           end
         end
       end
@@ -138,7 +156,9 @@ export const SCRIPTS = {
       local answer, all = {}, true
       for i, key in ipairs(KEYS) do
         local capacity = tonumber(ARGV[2 * i])
-        local ahead = (tonumber(redis.call('GET', key)) or 0) - now
+        local held = redis.pcall('GET', key)
+        local ahead = (type(held) == 'string' and tonumber(held) or 0) - now
+        if ahead ~= ahead then ahead = 0 end
         if ahead > capacity + ${SKEW_US} then ahead = 0 end
         ahead = math.min(math.max(0, ahead), capacity)
         local has = ahead + ARGV[2 * i - 1] <= capacity

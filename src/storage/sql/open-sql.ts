@@ -31,7 +31,7 @@ interface SqlInput {
 }
 
 /** All that SQL offers. Connects with the first statement. */
-export type SqlStores = Omit<Stores, 'messages' | 'counters' | typeof Symbol.asyncDispose> & {
+export type SqlStores = Omit<Stores, 'messages' | 'counters' | 'unreadable' | 'join' | typeof Symbol.asyncDispose> & {
   statementCount(): number;
   close(): Promise<void>;
 };
