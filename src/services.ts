@@ -16,7 +16,7 @@ import { createManageClients, type ManageClients } from './domain/clients/manage
 import type { Announce, CredentialTag } from './domain/credentials/announce.ts';
 import { announcingTokens } from './domain/credentials/announcing-tokens.ts';
 import { readAnnouncement } from './domain/credentials/read-announcement.ts';
-import { loadDeployment } from './domain/data-keys/deployment.ts';
+import { deploymentName } from './domain/data-keys/deployment.ts';
 import { type DataKeys, loadDataKeys } from './domain/data-keys/load-data-keys.ts';
 import { loadPeppers } from './domain/data-keys/peppers.ts';
 import { createExclusively } from './domain/leases/exclusively.ts';
@@ -132,7 +132,7 @@ export async function createServices({
 
   const sealer = createSealer(secrets.ring);
   const dataKeys = await loadDataKeys({ store: given.dataKeys, sealer, clock });
-  if (given.join) given.join(await loadDeployment({ store: given.dataKeys, sealer, dataKeys, clock }));
+  if (given.join) given.join({ name: deploymentName(dataKeys), names: await given.storeNames() });
   const digester = createDigester(dataKeys.digest);
   const rowWindow = await openRowWindow({ store: given.dataKeys, sealer });
   const rowMacs = createRowMacs({

@@ -42,8 +42,19 @@ export interface Stores {
   /** What was found in a shared store and is not of this version's making. */
   unreadable: Unreadable;
   /** With Redis: says which deployment this is, before anything is read there or said to other processes. */
-  join?(deployment: { id: string; names: 'own' | 'shared' }): void;
+  join?(deployment: Deployment): void;
+  /** How this deployment's entries are named there. */
+  storeNames(): Promise<Deployment['names']>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * `own`: entries in shared stores carry the deployment's name. `shared`: they are named as before there were such names, since what is
+ * there must be found and processes of the older version may run beside.
+ */
+export interface Deployment {
+  name: string;
+  names: 'own' | 'shared';
 }
 
 /** Totals of this process since the storage was opened. */

@@ -267,8 +267,8 @@ describe('storage on Redis', () => {
         messages.subscribe('news', (body) => heard.push(body));
         return { heard, messages, close: () => [messages.close(), own.close()] };
       };
-      const own = namesOf({ id: 'one', names: 'own' }, null);
-      const upgraded = namesOf({ id: 'two', names: 'shared' }, null);
+      const own = namesOf({ name: 'one', names: 'own' }, null);
+      const upgraded = namesOf({ name: 'two', names: 'shared' }, null);
       const all = await Promise.all([open(own), open(own), open(upgraded), open(upgraded)]);
       const older = new Redis(server.url);
       const heardByOlder: string[] = [];

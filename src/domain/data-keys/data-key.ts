@@ -9,9 +9,7 @@ export type FixedDataKeyName = (typeof DATA_KEY_NAMES)[number];
 
 /** A pepper of API keys, numbered from 1: new digests are made with the highest number, older ones still verify. */
 export type PepperName = `api-key.${number}`;
-/** No key, but sealed and kept as one: how the deployment's entries are named in shared stores. See deployment.ts. */
-export const DEPLOYMENT_ROW = 'deployment';
-export type DataKeyName = FixedDataKeyName | PepperName | typeof DEPLOYMENT_ROW;
+export type DataKeyName = FixedDataKeyName | PepperName;
 
 export interface DataKey {
   name: DataKeyName;

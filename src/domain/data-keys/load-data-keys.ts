@@ -1,14 +1,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import { randomBytes } from '../../kit/random.ts';
 import { SealError, type Sealer } from '../../kit/seal.ts';
-import {
-  DATA_KEY_NAMES,
-  DEPLOYMENT_ROW,
-  dataKeyContext,
-  type FixedDataKeyName,
-  openDataKey,
-  sealDataKey,
-} from './data-key.ts';
+import { DATA_KEY_NAMES, type FixedDataKeyName, openDataKey, sealDataKey } from './data-key.ts';
 import type { DataKeyStore } from './data-key-store.ts';
 
 /** Those of fixed names; the peppers are in peppers.ts. */
@@ -36,8 +29,7 @@ export async function loadDataKeys({
       sealed: sealDataKey({ name, key: randomBytes(32), rowsNeedMacs: true }, sealer),
       createdAt,
     }));
-    const sealed = sealer.seal('own', dataKeyContext(DEPLOYMENT_ROW));
-    await store.insertAll([...fresh, { name: DEPLOYMENT_ROW, sealed, createdAt }]);
+    await store.insertAll(fresh);
     rows = await store.list();
   }
   const entries = DATA_KEY_NAMES.map((name): [FixedDataKeyName, Buffer] => {

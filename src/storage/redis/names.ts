@@ -1,3 +1,5 @@
+import type { Deployment } from '../stores.ts';
+
 /** What every key began with before deployments had names. */
 export const SHARED_PREFIX = 'gh:';
 
@@ -19,8 +21,8 @@ export const namesBefore = (): RedisNames => ({ keys: SHARED_PREFIX, channels: O
 /**
  * @param prefix what the operator chose
  */
-export function namesOf({ id, names }: { id: string; names: 'own' | 'shared' }, prefix: string | null): RedisNames {
-  const own = prefix ?? `gh:${id}:`;
+export function namesOf({ name, names }: Deployment, prefix: string | null): RedisNames {
+  const own = prefix ?? `gh:${name}:`;
   if (prefix !== null || names === 'own') return { keys: own, channels: `${own}m:`, withOlder: false };
   return { keys: SHARED_PREFIX, channels: `${own}m:`, withOlder: true };
 }

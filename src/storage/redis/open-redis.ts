@@ -4,7 +4,7 @@ import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
 import { createRoutedTokenStore } from '../routed-token-store.ts';
-import type { Messages } from '../stores.ts';
+import type { Deployment, Messages } from '../stores.ts';
 import type { Unreadable } from '../unreadable.ts';
 import { openRedis } from './connection.ts';
 import { namesOf } from './names.ts';
@@ -25,7 +25,7 @@ interface RedisStoresInput {
 }
 
 export interface RedisStores {
-  join(deployment: { id: string; names: 'own' | 'shared' }): void;
+  join(deployment: Deployment): void;
   tokens: DurableTokenStore;
   throttle: ThrottleStore;
   rateLimits: RateLimitStore;

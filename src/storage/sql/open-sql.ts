@@ -93,6 +93,14 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
       },
     }),
 
+    async storeNames() {
+      const rows = await database.rows<{ value: string }>(
+        `select value from deployment where name = 'store_names'`,
+        [],
+      );
+      return rows[0]?.value === 'own' ? 'own' : 'shared';
+    },
+
     async ping() {
       await database.rows('select 1 as one', []);
     },
