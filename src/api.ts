@@ -13,6 +13,7 @@ import { createLogin } from './domain/login/create-login.ts';
 import { expandScopes, scopesOfAccount, stillHeld } from './domain/scopes/scope.ts';
 import type { BearerText } from './domain/tokens/bearer-text.ts';
 import { createUsageReports } from './domain/usage/usage-reports.ts';
+import { createBelievesAddress } from './endpoints/api/believes-address.ts';
 import { createApi } from './endpoints/api/create-api.ts';
 import type { Dialect } from './endpoints/api/dialect.ts';
 import canonical from './endpoints/api/dialects/gatehouse.ts';
@@ -76,6 +77,7 @@ export function createJsonApi({
   findSession,
   loginSessionKey,
   authenticateCaller,
+  isTrustedProxy,
   checkBinding,
   thumbprintOf,
   observeRevocationLag,
@@ -93,6 +95,7 @@ export function createJsonApi({
   /** Under which a session of the JSON login is stored. */
   loginSessionKey: (sessionId: string) => string;
   authenticateCaller: (ctx: Context) => Promise<{ client: Client; scopes: readonly string[] }>;
+  isTrustedProxy: (address: string) => boolean;
   checkBinding: CheckBinding;
   thumbprintOf: (ctx: Context) => string | null;
   observeRevocationLag: (seconds: number) => void;
@@ -240,6 +243,7 @@ export function createJsonApi({
       ...createVerifyHandler({
         guard,
         environmentsOf,
+        believesAddress: createBelievesAddress({ authenticateCaller, isTrustedProxy }),
         places: dialect.credentials,
         legacyRateLimitHeaders: dialect.legacyRateLimitHeaders ?? false,
         thumbprintOf,

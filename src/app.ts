@@ -204,6 +204,7 @@ export function createApp(services: Services, { version }: { version: string }):
     findSession: createFindSession({ tokens, codec, clock, absoluteSeconds: lifetimes.sessionAbsolute }),
     loginSessionKey: (sessionId) => codec.keyOf('LoginSession', sessionId),
     authenticateCaller: createAuthenticateCaller({ authenticate, findToken, findClient, audience: issuer }),
+    isTrustedProxy,
     checkBinding: (confirmation, { text, from }, { method, url, certificateThumbprint, proofs }) =>
       checkProof({
         method,

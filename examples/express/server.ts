@@ -7,6 +7,8 @@ const {
   ISSUER = 'http://localhost:3000',
   RESOURCE = 'http://localhost:8080/v1',
   MODE = 'auto',
+  CLIENT_ID = '',
+  CLIENT_SECRET = '',
   PORT = '8080',
 } = process.env;
 
@@ -14,6 +16,8 @@ const auth = gatehouse({
   issuer: ISSUER,
   resource: RESOURCE,
   mode: MODE as Options['mode'],
+  clientId: CLIENT_ID,
+  clientSecret: CLIENT_SECRET,
   scopes: ['read', 'write'],
 });
 const notes: { by: string; text: string }[] = [];

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import base64
 import hashlib
 import json
 import logging
@@ -16,7 +17,7 @@ import time
 from collections import OrderedDict
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional, Sequence
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 import jwt
@@ -69,6 +70,9 @@ class Gatehouse:
         expires. `auto` reads JWTs as `local` does and asks about the rest: API keys, opaque tokens, tokens bound to a key.
     environment: credentials must be of this one. Default: Gatehouse's usual one (`live`), so a key for trying out does not
         pass. With another one `auto` asks about every credential. `*` takes any: then look at `environment` in the answer.
+    client_id, client_secret: of this API, made with the resource (`gatehouse resource create`). With them Gatehouse believes
+        which address a request came from; without them keys that are allowed from some addresses only are judged by the
+        address of this API.
     scopes: every scope of this API, for its metadata document.
     """
 
@@ -80,6 +84,8 @@ class Gatehouse:
         mode: str = "auto",
         environment: Optional[str] = None,
         scopes: Sequence[str] = (),
+        client_id: str = "",
+        client_secret: str = "",
         key_headers: Sequence[str] = ("x-api-key",),
         jwks_uri: Optional[str] = None,
         timeout_seconds: float = 2.0,
@@ -94,6 +100,10 @@ class Gatehouse:
         self.audiences = [resource, *audiences]
         self.reads_tokens = mode == "local" or (mode == "auto" and takes_usual)
         self.key_headers = key_headers
+        # RFC 6749 2.3.1.
+        pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+        own = {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        self.own_proof = own if client_id and client_secret else {}
         parts = urlsplit(resource)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.metadata_path = WELL_KNOWN + ("" if parts.path == "/" else parts.path)
@@ -218,7 +228,7 @@ class Gatehouse:
             self._answers.move_to_end(about)
             return json.loads(known[0]), known[1]
         question: dict = {"credential": credential, "required_scopes": list(scopes), "audience": self.audiences}
-        headers = {}
+        headers = dict(self.own_proof)
         if address is not None:
             question["ip"] = address
         if self.environment is not None:

@@ -9,6 +9,8 @@ auth = Gatehouse(
     issuer=os.environ.get("ISSUER", "http://localhost:3000"),
     resource=os.environ.get("RESOURCE", "http://localhost:8080/v1"),
     mode=os.environ.get("MODE", "auto"),
+    client_id=os.environ.get("CLIENT_ID", ""),
+    client_secret=os.environ.get("CLIENT_SECRET", ""),
     scopes=["read", "write"],
 )
 notes: list = []

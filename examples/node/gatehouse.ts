@@ -24,6 +24,12 @@ export interface Options {
    * another one `auto` asks about every credential. `*` takes any: then look at `environment` of what `check` tells.
    */
   environment?: string;
+  /**
+   * The client of this API, made with the resource (`gatehouse resource create`). With it Gatehouse believes which address a request
+   * came from; without it keys that are allowed from some addresses only are judged by the address of this API.
+   */
+  clientId?: string;
+  clientSecret?: string;
   /** Every scope of this API, for its metadata document. */
   scopes?: readonly string[];
   /** Headers other than Authorization in which API keys come. */
@@ -111,6 +117,8 @@ export function createGatehouse({
   audiences: others = [],
   mode = 'auto',
   environment,
+  clientId,
+  clientSecret,
   scopes: supported = [],
   keyHeaders = ['x-api-key'],
   jwksUri = `${issuer}/oauth2/jwks`,
@@ -123,6 +131,7 @@ export function createGatehouse({
     throw new Error('access tokens name no environment: use mode auto or remote');
   }
   const readsTokens = mode === 'local' || (mode === 'auto' && takesUsual);
+  const proofOfOurs = clientId && clientSecret ? { authorization: basic(clientId, clientSecret) } : {};
   const audiences = [resource, ...others];
   const { origin, pathname } = new URL(resource);
   const metadataPath = WELL_KNOWN + (pathname === '/' ? '' : pathname);
@@ -213,6 +222,7 @@ export function createGatehouse({
       signal: AbortSignal.timeout(timeoutMs),
       headers: {
         'content-type': 'application/json',
+        ...proofOfOurs,
         ...(proof === undefined ? {} : { dpop: proof }),
       },
       body: JSON.stringify({
@@ -324,6 +334,12 @@ function principalOf(claims: JWTPayload): Principal {
     issued_at: time(iat),
     expires_at: time(exp),
   };
+}
+
+/** RFC 6749 2.3.1. */
+function basic(id: string, secret: string): string {
+  const pair = [id, secret].map((part) => encodeURIComponent(part)).join(':');
+  return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
 const time = (seconds: number | undefined): string | null =>

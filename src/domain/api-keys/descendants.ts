@@ -1,3 +1,4 @@
+import { AppError } from '../../kit/errors.ts';
 import type { ApiKey } from './api-key.ts';
 import type { ApiKeyStore } from './api-key-store.ts';
 import type { ChangeKey } from './change-key.ts';
@@ -29,11 +30,17 @@ export function createEndDescendants({
       if (fresh.length === 0) return ended;
       for (const id of fresh) {
         seen.add(id);
-        const { key, changed } = await change(id, null, ({ key: before }) => end(before));
-        if (changed) ended.push(key);
+        const { key, changed } = await change(id, null, ({ key: before }) => end(before)).catch(ifGone);
+        if (changed && key) ended.push(key);
       }
     }
   };
+}
+
+/** Deleted meanwhile, or a row that is not as we wrote it and is good for nothing: that one does not keep the others alive. */
+function ifGone(error: unknown): { key: null; changed: false } {
+  if (error instanceof AppError && error.code === 'not_found') return { key: null, changed: false };
+  throw error;
 }
 
 function descendantsOf(rootId: string, made: readonly Pick<ApiKey, 'id' | 'createdBy'>[]): string[] {

@@ -213,7 +213,8 @@ export const OPERATIONS = {
   },
   logout: {
     summary: 'Sign out',
-    description: 'Ends the session of the access token, cookie or refresh token that is sent.',
+    description:
+      'Ends the session of the access token, cookie or refresh token that is sent. A credential that has none (an API key, the token of an app) is an error: it works on.',
     tag: 'Authentication',
     access: 'known',
     unlimited: true,
@@ -279,7 +280,9 @@ export const OPERATIONS = {
       ip: z
         .union([z.ipv4(), z.ipv6()])
         .optional()
-        .describe('The address it came from, for keys with allowed addresses. Default: yours.'),
+        .describe(
+          'The address it came from, for keys with allowed addresses. Believed from a resource server that authenticates (its client by Basic, or in X-Gateway-Authorization) and from a trusted proxy, else left aside. Default: yours.',
+        ),
       method: text(16).optional().describe('The method of the request that is judged, for DPoP proofs.'),
       url: text(2048).optional().describe('Its URL, for DPoP proofs.'),
       certificate_thumbprint: z

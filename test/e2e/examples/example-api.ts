@@ -13,13 +13,25 @@ export interface ExampleApi {
   stop(): Promise<void>;
 }
 
+interface ExampleSettings {
+  issuer: string;
+  resource: string;
+  /** That of the resource. */
+  client: { id: string; secret?: string };
+  mode: Mode;
+  port: number;
+}
+
 /** For a `before` hook. */
 export async function startExampleApi(
   context: Mocha.Context,
   kind: Kind,
-  { issuer, resource, mode, port }: { issuer: string; resource: string; mode: Mode; port: number },
+  { issuer, resource, client, mode, port }: ExampleSettings,
 ): Promise<ExampleApi> {
-  const env = { ISSUER: issuer, RESOURCE: resource, MODE: mode };
+  const env = {
+    ...{ ISSUER: issuer, RESOURCE: resource, MODE: mode },
+    ...{ CLIENT_ID: client.id, CLIENT_SECRET: client.secret ?? '' },
+  };
   if (kind === 'fastapi') {
     const startFastapi = await requirePart('fastapi', context);
     return startFastapi({ files: `${EXAMPLES}fastapi`, env, port });

@@ -33,14 +33,17 @@ for (const kind of KINDS) {
         const resource = `http://localhost:${apiPort}/v1`;
         // Only Gatehouse can read an opaque token.
         const format = { accessTokenFormat: mode === 'remote' ? 'opaque' : 'jwt' } as const;
-        await createResource(harness, { identifier: resource, ...format });
+        const own = await createResource(harness, { identifier: resource, ...format });
         const { identifier: other } = await createResource(harness, format);
         const client = await createClient(harness, {
           grantTypes: ['client_credentials'],
           scopes: ['read', 'write'],
           resources: [resource, other],
         });
-        const api = await startExampleApi(this, kind, { issuer: harness.issuer, resource, mode, port: apiPort });
+        const api = await startExampleApi(this, kind, {
+          ...{ issuer: harness.issuer, resource, mode, port: apiPort },
+          client: own.api,
+        });
         apis[mode] = Object.assign(api, { resource, client, other });
       }
     });

@@ -123,6 +123,31 @@ describe('clients that users make', () => {
     expect((await good(call(harness, 'GET /v1/clients', { as: eve.token }))).data).to.deep.equal([]);
   });
 
+  it('are in the audit trail with who made, changed and deleted them, from where and by which request', async () => {
+    const person = await newPerson(harness);
+    const requests: string[] = [];
+    const send = async (request: string, body?: object) => {
+      const reply = await call(harness, request, { as: person.token, ...(body ? { body } : {}) });
+      requests.push(String(reply.headers['x-request-id']));
+      return reply;
+    };
+    const { client_id: id } = (await send('POST /v1/clients', { name: 'A machine' })).json();
+    await send(`POST /v1/clients/${id}/rotate`, {});
+    await send(`DELETE /v1/clients/${id}`);
+    const events = await harness.services.stores.audit.list({ clientId: id, limit: 10 });
+    expect(events.map(({ type, accountId, ip }) => `${type} ${accountId} ${ip}`)).to.deep.equal(
+      ['client.deleted', 'client.secret_rotated', 'client.created'].map((type) => `${type} ${person.id} 127.0.0.1`),
+    );
+    expect(events.map(({ requestId }) => requestId).reverse()).to.deep.equal(requests);
+  });
+
+  it('that an operator deletes are still those of their owner in the audit trail', async () => {
+    const { id } = await made(eve);
+    await harness.services.manageClients.remove(id);
+    const [event] = await harness.services.stores.audit.list({ clientId: id, type: 'client.deleted', limit: 1 });
+    expect(event).to.include({ accountId: eve.id, ip: null, requestId: null });
+  });
+
   it('may prove themselves by a key, which has no secret to rotate', async () => {
     const { publicJwk, privateJwk } = await generateClientKey();
     const given = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [publicJwk] } };

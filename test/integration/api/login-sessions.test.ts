@@ -127,6 +127,26 @@ describe('sessions of the JSON login', () => {
       expect((await logout(undefined, { refresh_token: 'garbage' })).status).to.equal(204);
     });
 
+    it('does not say it is done by a credential that has no session and works on', async () => {
+      const person = await newPerson(harness);
+      const key = await newKey(harness, person);
+      const web = await createClient(harness, { scopes: ['openid', 'read'], resources: [harness.issuer] });
+      const { access_token: app } = await obtainTokens(harness, web, {
+        who: { email: person.email, password: person.password },
+        scope: 'openid read',
+        resource: harness.issuer,
+      });
+      for (const credential of [key.key, app]) {
+        const reply = await logout(credential);
+        expect(await outcome(reply)).to.equal('400 invalid_request');
+        expect(reply.json().detail).to.match(/has no sign-in that could end/);
+        expect(await isAccepted(harness, credential)).to.equal(true);
+      }
+      // With a refresh token there is something to end.
+      expect((await logout(key.key, { refresh_token: person.refreshToken })).status).to.equal(204);
+      await expectEnded(person);
+    });
+
     it('does not say it is done when the token is over and the session goes on', async () => {
       const person = await newPerson(harness);
       using _ = travel(1000);

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import { auditOf, call, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
+import { auditOf, call, good, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
 import { Browser } from '../../support/browser.ts';
 import {
   API,
   authorization,
+  basic,
   createClient,
   createResource,
   DEMO,
@@ -14,6 +15,7 @@ import {
 import { createProofKeys, proofFor } from '../../support/dpop.ts';
 import { type Harness, startHarness, travel } from '../../support/harness.ts';
 
+const basicOf = ({ id, secret = '' }: TestClient): string => basic(id, secret);
 const maxAge = (header: string | undefined): number => Number(/max-age=(\d+)/.exec(header ?? '')?.[1] ?? -1);
 
 describe('verify', () => {
@@ -177,13 +179,36 @@ describe('verify', () => {
   it('judges by the address the resource server tells, and writes down that of the resource server', async () => {
     const { id, key } = await newKey(harness, ada, { allowed_addresses: ['192.0.2.0/24'] });
     expect(await outcome(verify(harness, key))).to.equal('401 unauthenticated');
-    expect(await outcome(verify(harness, key, { ip: '192.0.2.7' }))).to.equal('200');
-    expect(await outcome(verify(harness, key, { ip: '198.51.100.7' }))).to.equal('401 unauthenticated');
-    for (const ip of ['192.0.2.300', 'garbage', '', 5]) {
-      expect(await outcome(verify(harness, key, { ip })), String(ip)).to.equal('400 invalid_request');
+    const { api } = opaque;
+    const proofs = ['authorization', 'x-gateway-authorization'].map((name) => ({ [name]: basicOf(api) }));
+    for (const headers of proofs) {
+      const ask = (ip: unknown) => call(harness, 'POST /v1/auth/verify', { headers, body: { credential: key, ip } });
+      expect(await outcome(ask('192.0.2.7'))).to.equal('200');
+      expect(await outcome(ask('198.51.100.7'))).to.equal('401 unauthenticated');
+      for (const ip of ['192.0.2.300', 'garbage', '', 5]) {
+        expect(await outcome(ask(ip)), String(ip)).to.equal('400 invalid_request');
+      }
     }
     const events = (await auditOf(harness, 'credential.refused')).filter(({ details }) => details.keyId === id);
     expect(events.map(({ ip }) => ip)).to.deep.equal(['127.0.0.1']);
+  });
+
+  it('believes nobody else on the address: no stranger, no client of a user, no app, nobody with a wrong secret', async () => {
+    const { key } = await newKey(harness, ada, { allowed_addresses: ['192.0.2.0/24'] });
+    const machine = await createClient(harness, { grantTypes: ['client_credentials'] });
+    const made = await good(call(harness, 'POST /v1/clients', { as: ada.token, body: { name: 'Mine' } }));
+    const mine = { ...machine, id: made.client_id, secret: made.client_secret };
+    const ask = (headers: Record<string, string>, credential = key) =>
+      call(harness, 'POST /v1/auth/verify', { headers, body: { credential, ip: '192.0.2.7' } });
+    expect(await outcome(ask({}))).to.equal('401 unauthenticated');
+    // As another key does whose address does not matter: what a stranger says of it changes nothing.
+    expect(await outcome(ask({}, (await newKey(harness, ada)).key))).to.equal('200');
+    for (const client of [web, machine, mine, { ...opaque.api, secret: 'wrong' }]) {
+      const reply = await ask({ authorization: basicOf(client) });
+      // Not a 401, which would be what to tell the caller, nor the challenge that a middleware passes on.
+      expect(await outcome(reply), client.id).to.equal('403 insufficient_scope');
+      expect(reply.headers).to.not.have.property('www-authenticate');
+    }
   });
 
   it('takes a token without an audience for nobody who names theirs', async () => {

@@ -68,26 +68,30 @@ export function createClientHandlers({
           tokenBinding: tokenBinding ?? null,
           ownerId: account.id,
         }),
+        originOf(call),
       );
       // Others may have been made at the same moment: then none stays that makes it too many.
       if ((await count()) > MAX_CLIENTS) {
-        await manageClients.remove(client.id);
+        await manageClients.remove(client.id, originOf(call));
         throw tooMany();
       }
       return { ...clientAnswer(client), client_secret: secret };
     },
     async rotateClientSecret({ id, overlap_seconds: overlapSeconds }, call) {
       await get(id, call);
-      const { client, secret } = await manageClients.rotateSecret(id, overlapSeconds);
+      const { client, secret } = await manageClients.rotateSecret(id, overlapSeconds, originOf(call));
       return { ...clientAnswer(client), client_secret: secret };
     },
     async removeClient({ id }, call) {
       await get(id, call);
-      await manageClients.remove(id);
+      await manageClients.remove(id, originOf(call));
       return null;
     },
   };
 }
+
+/** Whose request it was, for the audit trail. */
+const originOf = ({ facts: { ip, requestId } }: Call) => ({ ip, requestId });
 
 const tooMany = (): AppError =>
   new AppError('conflict', { public: `You have ${MAX_CLIENTS} clients; delete one first.` });

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { ManageApiKeys } from '../../../domain/api-keys/manage-api-keys.ts';
+import type { Principal } from '../../../domain/credentials/principal.ts';
 import type { Login, LoginOrigin, LoginTokens } from '../../../domain/login/login.ts';
 import type { Clock } from '../../../kit/clock.ts';
 import { AppError } from '../../../kit/errors.ts';
@@ -11,6 +12,14 @@ import type { LoginCookies } from '../login-cookies.ts';
 import type { Output } from '../operations.ts';
 
 type SignInHandlers = Pick<Handlers, 'signUp' | 'login' | 'refresh' | 'logout'>;
+
+const NO_SESSION: Readonly<Record<Principal['method'], string>> = {
+  api_key: 'An API key has no sign-in that could end. To end the key, revoke it.',
+  access_token:
+    'The token of an app has no sign-in that could end. To end the token, revoke it at the revocation endpoint.',
+  session: 'This sign-in is that of the sign-in page. End it at the sign-out page.',
+  login: 'The credential has no sign-in that could end.',
+};
 
 /** Ways in and out that need no credential yet. */
 export function createSignInHandlers({
@@ -111,6 +120,10 @@ export function createSignInHandlers({
       const refreshToken = sent ?? kept;
       // Its session goes on, so nobody must believe that they are signed out.
       if (refusal?.code === 'token_expired' && refreshToken === null) throw refusal;
+      // Nor by a credential that works on: it belongs to no sign-in of this kind.
+      if (principal && principal.sessionId === null && refreshToken === null) {
+        throw new AppError('invalid_request', { public: NO_SESSION[principal.method] });
+      }
       if (principal?.sessionId) await login.endSession(principal.subject, principal.sessionId, originOf(call));
       if (refreshToken !== null) await login.endSessionOf(refreshToken, originOf(call));
       if (kept !== null || call.presented.credential?.from === 'login-cookie') cookies.clear(ctx);

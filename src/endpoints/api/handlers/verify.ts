@@ -15,6 +15,7 @@ import { judgedRequest, proofsOf } from '../judged-request.ts';
 export function createVerifyHandler({
   guard,
   environmentsOf,
+  believesAddress,
   places,
   legacyRateLimitHeaders,
   thumbprintOf,
@@ -22,6 +23,8 @@ export function createVerifyHandler({
 }: {
   guard: Guard;
   environmentsOf: EnvironmentsOf;
+  /** Whether the caller's word counts on where a request came from. */
+  believesAddress: (ctx: Context) => Promise<boolean>;
   places: CredentialPlaces;
   legacyRateLimitHeaders: boolean;
   thumbprintOf: (ctx: Context) => string | null;
@@ -42,7 +45,10 @@ export function createVerifyHandler({
       } = input;
       // Who shows a credential and asks nothing else is its holder, who learns of which environment it is.
       const asksForItself = Object.values(input).every((value) => value === undefined);
-      const inHeaders = presented.credential;
+      // Basic is how a resource server says who it is; the credential it asks about stands in the body then.
+      const isOwnProof = credential !== undefined && /^basic /i.test(ctx.get('authorization'));
+      const inHeaders = isOwnProof && presented.credential?.text === '' ? null : presented.credential;
+      const believed = ip === undefined || !(await believesAddress(ctx)) ? undefined : (parseAddress(ip) ?? ip);
       if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
         throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
       }
@@ -57,7 +63,7 @@ export function createVerifyHandler({
         },
         {
           facts: factsOf(ctx),
-          ...(ip === undefined ? {} : { ip: parseAddress(ip) ?? ip }),
+          ...(believed === undefined ? {} : { ip: believed }),
           judged: judgedRequest(ctx, thumbprintOf, { method, url, certificateThumbprint }),
           onLimits: (decision) =>
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
