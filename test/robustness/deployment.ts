@@ -147,10 +147,11 @@ export async function deploy(place: Place, ledger: Ledger, { clock }: { clock: b
       closing = true;
       await Promise.all([sqlProxy?.restore(), redisProxy?.restore()]);
       for (const fetch of Object.values(deployment.fetches)) fetch.close();
-      await world.close().catch(() => {});
-      await Promise.all([sqlProxy?.close(), redisProxy?.close()]);
+      await Promise.all(Array.from(running.values(), (node) => node.kill()));
       storeDisk?.unmount();
       logDisk?.unmount();
+      await world.close();
+      await Promise.all([sqlProxy?.close(), redisProxy?.close()]);
     },
   };
   return deployment;

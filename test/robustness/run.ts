@@ -25,7 +25,7 @@ const { minutes, databases, seed } = options;
 const faults = FAULTS.filter(
   ({ name }) => options.faults.length === 0 || options.faults.some((text) => name.includes(text)),
 );
-const place = { disks: canMountDisks(tmpdir()), clockLibrary: findClockLibrary() };
+const place = { disks: canMountDisks(), clockLibrary: findClockLibrary() };
 console.log(`seed ${seed}: the same schedule again with npm run robustness -- ${replayOf(options)}`);
 
 let violations = 0;

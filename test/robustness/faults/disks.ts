@@ -1,6 +1,7 @@
 /** Disks without space: the database file's, and the log's. Small ones in memory, which only root may mount. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atExit } from '../../support/at-exit.ts';
 import { between, type Fault, type Place } from './fault.ts';
@@ -10,13 +11,16 @@ const BLOCK = Buffer.alloc(4_096);
 const FILLER = 'filler';
 
 /** Whether this machine lets us mount one: tried once. */
-export function canMountDisks(folder: string): boolean {
+export function canMountDisks(): boolean {
   if (process.getuid?.() !== 0) return false;
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-disk-'));
   try {
-    mountDisk(join(folder, 'trial')).unmount();
+    mountDisk(folder).unmount();
     return true;
   } catch {
     return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
