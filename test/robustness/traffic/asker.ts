@@ -69,7 +69,7 @@ export function createAsker({
     (url, init = {}) =>
       nodes[node].fetch(url, {
         ...init,
-        headers: { ...Object.fromEntries(new Headers(init.headers)), 'x-forwarded-for': address },
+        headers: { 'x-forwarded-for': address, ...Object.fromEntries(new Headers(init.headers)) },
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
 
@@ -148,12 +148,15 @@ export function json(
     bearer,
     client,
     idempotencyKey,
+    address,
   }: {
     method?: string;
     body?: object;
     bearer?: string;
     client?: { id: string; secret?: string };
     idempotencyKey?: string;
+    /** Where it seems to come from, in place of the client's own. */
+    address?: string;
   },
 ): Send {
   return async (fetch) => {
@@ -164,6 +167,7 @@ export function json(
         ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
         ...(client ? { authorization: `Basic ${btoa(`${client.id}:${client.secret}`)}` } : {}),
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+        ...(address === undefined ? {} : { 'x-forwarded-for': address }),
       },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });

@@ -41,7 +41,10 @@ export function createLoginTraffic(scene: Scene, person: Person): Traffic {
     const newcomer = { email: `${randomUUID()}@example.com`, password: 'a password of a newcomer' };
     // A retry is told that there is such an account: the first try may have made it.
     const uses = { thing: `account of ${newcomer.email}`, rule: 'same', retryForMs: 0 } as const;
-    await asker.insist('sign up', { uses }, json(scene.issuer, '/v1/auth/sign-up', { body: newcomer }), (_, call) => {
+    // Few people may sign up from one address.
+    const address = `10.${asker.random.integer(1, 255)}.${asker.random.integer(0, 255)}.1`;
+    const send = json(scene.issuer, '/v1/auth/sign-up', { body: newcomer, address });
+    await asker.insist('sign up', { uses }, send, (_, call) => {
       call.result = 'the account';
     });
     return newcomer;
