@@ -44,10 +44,10 @@ export function createLoginTraffic(scene: Scene, person: Person): Traffic {
     // Few people may sign up from one address.
     const address = `10.${asker.random.integer(1, 255)}.${asker.random.integer(0, 255)}.1`;
     const send = json(scene.issuer, '/v1/auth/sign-up', { body: newcomer, address });
-    await asker.insist('sign up', { uses }, send, (_, call) => {
+    const { answer } = await asker.insist('sign up', { uses }, send, (_, call) => {
       call.result = 'the account';
     });
-    return newcomer;
+    return answer && answer.status < 500 ? newcomer : person;
   }
 
   return {
