@@ -12,14 +12,22 @@ export function addConfigCommands(program: Command): void {
 }
 
 async function check(): Promise<Result> {
-  const [{ configure }, { printableConfig }, { readEnv }] = await Promise.all([
+  const [{ configure }, { printableConfig }, { configWarnings }, { readEnv }] = await Promise.all([
     import('../boot.ts'),
     import('../config/printable.ts'),
+    import('../config/warnings.ts'),
     import('../config/env.ts'),
   ]);
   try {
-    const config = printableConfig((await configure(readEnv())).config);
-    return { json: { ok: true, config }, text: `OK\n\n${fields(Object.fromEntries(flat(config)))}` };
+    const given = (await configure(readEnv())).config;
+    const config = printableConfig(given);
+    const warnings = configWarnings(readEnv(), given);
+    const notes = warnings.map((warning) => `warning: ${warning}`);
+    return {
+      json: { ok: true, config, warnings },
+      text: `OK\n\n${fields(Object.fromEntries(flat(config)))}`,
+      ...(notes.length > 0 ? { notes } : {}),
+    };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const notes = [error.message, 'See docs/configuration.md.'];

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import type { Env } from '../config/env.ts';
 import { ConfigError } from '../config/problems.ts';
-import { type Finding, fail, ok } from './doctor/finding.ts';
+import { type Finding, fail, ok, warn } from './doctor/finding.ts';
 import { answering } from './result.ts';
 import { createCliLog } from './services.ts';
 import { count } from './text.ts';
@@ -21,6 +21,9 @@ async function examine() {
   try {
     const { config } = await configure(env);
     findings.push(ok('configuration', config.production ? 'production' : 'for development'));
+    const { configWarnings } = await import('../config/warnings.ts');
+    const advice = 'See docs/configuration.md.';
+    findings.push(...configWarnings(env, config).map((warning) => warn('configuration', warning, advice)));
     findings.push(...(await examineDeployment(env, config)));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

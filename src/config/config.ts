@@ -6,6 +6,7 @@ import type { Env } from './env.ts';
 import { duration, durationOrNever, flag, list, path, port } from './fields.ts';
 import { lifetimeProblems } from './lifetimes.ts';
 import { unknownNames } from './names.ts';
+import { plainConnections } from './plain-connections.ts';
 import { ConfigError, problemsIn } from './problems.ts';
 import { proxyProblems } from './proxies.ts';
 import { readRedisAddress } from './redis-address.ts';
@@ -112,6 +113,9 @@ export const SETTINGS = {
     .describe('Whether strangers may create accounts. Default: `open` in development, `closed` in production.'),
   GATEHOUSE_API_ORIGINS: list.describe(
     "Origins whose pages may call the JSON API with tokens (CORS), comma-separated. Cookies count for the issuer's own origin only.",
+  ),
+  GATEHOUSE_ALLOW_PLAIN: list.describe(
+    'What may pass unencrypted through a network that is trusted, which production refuses otherwise: `stores` (databases and Redis on other machines), `origins` (`http:` in `GATEHOUSE_API_ORIGINS`).',
   ),
   GATEHOUSE_API_KEY_MAX: z.coerce
     .number()
@@ -293,6 +297,8 @@ export interface Config {
   drainSeconds: number;
   signUpOpen: boolean;
   apiOrigins: readonly string[];
+  /** What may go unencrypted through the network: `stores`, `origins`. */
+  allowPlain: readonly string[];
   apiKeyMax: number;
   /** Null: API keys live until they are revoked. */
   apiKeyLifetimeSeconds: number | null;
@@ -396,6 +402,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     drainSeconds: settings.GATEHOUSE_DRAIN,
     signUpOpen: (settings.GATEHOUSE_SIGN_UP ?? (production ? 'closed' : 'open')) === 'open',
     apiOrigins: settings.GATEHOUSE_API_ORIGINS,
+    allowPlain: settings.GATEHOUSE_ALLOW_PLAIN,
     apiKeyMax: settings.GATEHOUSE_API_KEY_MAX,
     apiKeyLifetimeSeconds: settings.GATEHOUSE_API_KEY_LIFETIME,
     leakPolicy: settings.GATEHOUSE_LEAK_POLICY,
@@ -423,6 +430,9 @@ function crossChecks(
   problems.push(...proxyProblems(settings.GATEHOUSE_TRUSTED_PROXIES));
   for (const origin of settings.GATEHOUSE_API_ORIGINS) {
     if (URL.parse(origin)?.origin !== origin) problems.push(`GATEHOUSE_API_ORIGINS: ${origin} is not an origin`);
+  }
+  for (const what of settings.GATEHOUSE_ALLOW_PLAIN) {
+    if (what !== 'stores' && what !== 'origins') problems.push('GATEHOUSE_ALLOW_PLAIN: use stores, origins or both');
   }
   if (settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER && settings.GATEHOUSE_TRUSTED_PROXIES.length === 0) {
     problems.push('GATEHOUSE_CLIENT_CERTIFICATE_HEADER: name the proxy that sets it in GATEHOUSE_TRUSTED_PROXIES');
@@ -454,7 +464,8 @@ function exposure({ production, issuer, host }: { production: boolean; issuer: s
 }
 
 /** What is wrong with the addresses of the stores, which nobody but us reads. */
-function storeProblems({ DATABASE_URL: database, REDIS_URL: redis }: Parsed, env: Env): string[] {
+function storeProblems(settings: Parsed, env: Env): string[] {
+  const { DATABASE_URL: database, REDIS_URL: redis, GATEHOUSE_API_ORIGINS: origins } = settings;
   const problems = [
     ...problemsIn(() => readDatabaseAddress(database)),
     ...(redis === undefined ? [] : problemsIn(() => readRedisAddress(redis))),
@@ -465,7 +476,10 @@ function storeProblems({ DATABASE_URL: database, REDIS_URL: redis }: Parsed, env
   if (address.dialect === 'postgres' && address.tls === null && /^(?:require|verify-)/.test(env.PGSSLMODE ?? '')) {
     problems.push('DATABASE_URL: PGSSLMODE asks for TLS, which is asked for here: add sslmode=… to the address');
   }
-  return problems;
+  if (settings.NODE_ENV !== 'production') return problems;
+  const apiOrigins = origins.filter((origin) => URL.canParse(origin));
+  const allowPlain = settings.GATEHOUSE_ALLOW_PLAIN;
+  return [...problems, ...plainConnections({ databaseUrl: database, redisUrl: redis ?? null, apiOrigins, allowPlain })];
 }
 
 function deepFreeze<T extends object>(value: T): T {

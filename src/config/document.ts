@@ -27,7 +27,8 @@ prints them, or the configuration in force.
 ## Secrets
 
 \`GATEHOUSE_SECRETS\` is a comma-separated list of secrets of at least 32 characters each. The first one seals the keys in the
-database, all of them open. \`openssl rand -base64 32\` makes one. It is not part of the configuration that is printed or logged.
+database, all of them open. \`openssl rand -base64 32\` makes one; production refuses a first one that can be guessed (one character
+again and again, a pattern, words). It is not part of the configuration that is printed or logged.
 
 Production requires it. Development keeps the list in \`secrets.json\` of \`GATEHOUSE_DATA_DIR\`, readable by its owner alone, and makes
 it once, for an empty database. A database whose secret is gone is not opened with a new one: the server refuses to start.
@@ -81,7 +82,7 @@ On several machines:
 \`\`\`sh
 NODE_ENV=production
 ISSUER=https://auth.example.com
-DATABASE_URL=postgres://gatehouse:…@db.internal/gatehouse
+DATABASE_URL=postgres://gatehouse:…@db.internal/gatehouse?sslmode=verify-full&sslrootcert=/etc/gatehouse/db-ca.pem
 REDIS_URL=rediss://cache.internal:6379
 WEB_CONCURRENCY=4
 GATEHOUSE_TRUSTED_PROXIES=10.0.0.0/8

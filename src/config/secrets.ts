@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { newSecret } from '../kit/ids.ts';
 import type { Env } from './env.ts';
 import { ConfigError } from './problems.ts';
+import { weakness } from './weak-secret.ts';
 
 /** Apart from Config, so that the configuration can be printed. */
 export interface Secrets {
@@ -54,8 +55,25 @@ export function loadSecrets(
 /** What is wrong with GATEHOUSE_SECRETS itself; looks at no file. */
 export function secretProblems(env: Env, { production }: { production: boolean }): string[] {
   const given = secretsOf(env);
-  if (given.length > 0) return ringProblems(given, 'GATEHOUSE_SECRETS');
+  if (given.length > 0) {
+    const short = ringProblems(given, 'GATEHOUSE_SECRETS');
+    return production && short.length === 0 ? weakSecret(given) : short;
+  }
   return production ? [`GATEHOUSE_SECRETS: must be set in production; ${HOW}`] : [];
+}
+
+/** In development: what production would refuse. */
+export const secretWarnings = (env: Env, { production }: { production: boolean }): string[] =>
+  production ? [] : weakSecret(secretsOf(env));
+
+/** The first one alone: the others only open what is old, and must be given for that. */
+function weakSecret([first]: readonly string[]): string[] {
+  const why = first === undefined ? null : weakness(first);
+  return why === null
+    ? []
+    : [
+        `GATEHOUSE_SECRETS: the first secret is ${why} and can be guessed; put one in front that was drawn: openssl rand -base64 32`,
+      ];
 }
 
 const secretsOf = (env: Env): string[] =>

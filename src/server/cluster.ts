@@ -4,7 +4,7 @@ import { boot, configure } from '../boot.ts';
 import type { Env } from '../config/env.ts';
 import { clusterMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { createLog, endProcess, print } from '../kit/log.ts';
-import { settleDemo } from './demo.ts';
+import { settleDemo, warnAboutConfig } from './before-serving.ts';
 import { closeDoorsTogether } from './doors.ts';
 import { relayBetweenWorkers } from './relay.ts';
 import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
@@ -24,6 +24,7 @@ export async function runCluster(env: Env): Promise<boolean> {
   }
   const log = createLog({ level: config.logLevel });
   await using services = await boot(env, { log });
+  warnAboutConfig(env, services);
   await settleDemo(services);
 
   let stopping = false;

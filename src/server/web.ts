@@ -6,7 +6,7 @@ import type { Env } from '../config/env.ts';
 import { shareMetrics } from '../endpoints/ops/cluster-metrics.ts';
 import { listen } from '../http/server.ts';
 import { print } from '../kit/log.ts';
-import { settleDemo } from './demo.ts';
+import { settleDemo, warnAboutConfig } from './before-serving.ts';
 import { othersClosed } from './doors.ts';
 import { workerRelay } from './relay.ts';
 import { AFTERWARDS_SECONDS, onStop } from './stop.ts';
@@ -16,7 +16,10 @@ import { welcome } from './welcome.ts';
 export async function runWeb(env: Env, { inCluster = false }: { inCluster?: boolean } = {}): Promise<void> {
   const services = await boot(env, inCluster ? { relay: workerRelay() } : {});
   const { config, log } = services;
-  if (!inCluster) await settleDemo(services);
+  if (!inCluster) {
+    warnAboutConfig(env, services);
+    await settleDemo(services);
+  }
   const app = createApp(services, { version: packageJson.version });
 
   if (inCluster) shareMetrics(app.metrics.registry);

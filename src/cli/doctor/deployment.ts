@@ -18,7 +18,7 @@ interface Deployment {
   clock: Clock;
 }
 
-/** What a start refuses: see server/demo.ts. */
+/** What a start refuses: see server/before-serving.ts. */
 export async function examineDemo({ env, config, stores, clock }: Deployment): Promise<Finding[]> {
   if (config.exposed === null) return [];
   const digester = await digesterOf({ env, config, stores, clock });

@@ -9,7 +9,7 @@ const PRODUCTION = {
   NODE_ENV: 'production',
   ISSUER: 'https://auth.invalid',
   GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1',
-  GATEHOUSE_SECRETS: 's'.repeat(40),
+  GATEHOUSE_SECRETS: 'tEuZNQZmAlRxpCzcaVFdqzM1XKyRPdGIO9f2sGIcRJI=',
 };
 
 describe('the gatehouse binary', () => {
@@ -139,7 +139,7 @@ describe('gatehouse config check', () => {
   after(() => gatehouse.remove());
 
   it('prints the configuration in force without any secret', async () => {
-    const env = { ...PRODUCTION, DATABASE_URL: 'postgres://gatehouse:hunter2@db/gatehouse' };
+    const env = { ...PRODUCTION, DATABASE_URL: 'postgres://gatehouse:hunter2@db/gatehouse?sslmode=verify-full' };
     for (const args of [
       ['config', 'check'],
       ['config', 'check', '--json'],

@@ -1,16 +1,22 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { parseConfig } from '../../../src/config/config.ts';
 import type { Env } from '../../../src/config/env.ts';
 import { parseEnvironment } from '../../../src/config/parse-environment.ts';
 import { printableConfig } from '../../../src/config/printable.ts';
 import { ConfigError } from '../../../src/config/problems.ts';
+import { configWarnings } from '../../../src/config/warnings.ts';
+import { weakness } from '../../../src/config/weak-secret.ts';
 
 const SAFE = {
   NODE_ENV: 'production',
   ISSUER: 'https://auth.example.com',
-  DATABASE_URL: 'postgres://gatehouse:hunter2@db/gatehouse',
+  DATABASE_URL: 'postgres://gatehouse:hunter2@db/gatehouse?sslmode=verify-full',
   GATEHOUSE_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
 };
+
+/** As `openssl rand -base64 32` makes them. */
+const DRAWN = 'tEuZNQZmAlRxpCzcaVFdqzM1XKyRPdGIO9f2sGIcRJI=';
 
 function problemsOf(env: Env, parse: (env: Env) => unknown = parseConfig): readonly string[] {
   try {
@@ -154,7 +160,7 @@ describe('the configuration', () => {
     const config = parseConfig({ ...SAFE, GATEHOUSE_SECRETS: secret, REDIS_URL: 'rediss://:hunter2@cache:6379/0' });
     expect(JSON.stringify(config)).not.to.include(secret);
     expect(printableConfig(config)).to.include({
-      databaseUrl: 'postgres://gatehouse:***@db/gatehouse',
+      databaseUrl: 'postgres://gatehouse:***@db/gatehouse?sslmode=verify-full',
       redisUrl: 'rediss://:***@cache:6379/0',
     });
   });
@@ -191,7 +197,7 @@ describe('production', () => {
     const problems = problemsOf({ ...SAFE, ISSUER: undefined }, parseEnvironment);
     expect(problems.join('\n')).to.match(/ISSUER: must be set[\s\S]*GATEHOUSE_SECRETS: must be set/);
     expect(problemsOf(SAFE, parseEnvironment)).to.have.length(1);
-    expect(problemsOf({ ...SAFE, GATEHOUSE_SECRETS: 'x'.repeat(32) }, parseEnvironment)).to.deep.equal([]);
+    expect(problemsOf({ ...SAFE, GATEHOUSE_SECRETS: DRAWN }, parseEnvironment)).to.deep.equal([]);
   });
 });
 
@@ -294,5 +300,112 @@ describe('the trusted proxies', () => {
       '10.0.0.0/8 8',
     ])
       expect(problem(range), range).to.equal(`GATEHOUSE_TRUSTED_PROXIES: ${range} is not an address or a CIDR range`);
+  });
+});
+
+describe('what passes through a network in the clear', () => {
+  const PLAIN = {
+    DATABASE_URL: 'mysql://u:p@db.internal/x',
+    REDIS_URL: 'redis://cache.internal',
+    GATEHOUSE_API_ORIGINS: 'http://shop.example.com',
+  };
+  const named = (problems: readonly string[]) => problems.map((problem) => problem.split(':')[0]);
+
+  it('is refused in production, each with what mends it', () => {
+    const problems = problemsOf({ ...SAFE, ...PLAIN });
+    expect(named(problems)).to.deep.equal(['DATABASE_URL', 'REDIS_URL', 'GATEHOUSE_API_ORIGINS']);
+    expect(problems[0]).to.match(/in the clear; add sslmode=verify-full .*GATEHOUSE_ALLOW_PLAIN=stores$/);
+    expect(problems[1]).to.match(/write rediss:\/\/.*GATEHOUSE_ALLOW_PLAIN=stores$/);
+    expect(problems[2]).to.match(/shop\.example\.com .*serve it by https.*GATEHOUSE_ALLOW_PLAIN=origins$/);
+  });
+
+  it('is allowed where somebody says that the network is trusted', () => {
+    expect(problemsOf({ ...SAFE, ...PLAIN, GATEHOUSE_ALLOW_PLAIN: 'stores,origins' })).to.deep.equal([]);
+    expect(named(problemsOf({ ...SAFE, ...PLAIN, GATEHOUSE_ALLOW_PLAIN: 'stores' }))).to.deep.equal([
+      'GATEHOUSE_API_ORIGINS',
+    ]);
+    expect(problemsOf({ GATEHOUSE_ALLOW_PLAIN: 'everything' })).to.deep.equal([
+      'GATEHOUSE_ALLOW_PLAIN: use stores, origins or both',
+    ]);
+  });
+
+  it('is nothing on this machine', () => {
+    for (const change of [
+      {
+        DATABASE_URL: 'postgres://u@127.0.0.1/x',
+        REDIS_URL: 'redis://localhost',
+        GATEHOUSE_API_ORIGINS: 'http://localhost:5173',
+      },
+      { DATABASE_URL: 'postgres://u@/x?host=/run/postgresql', REDIS_URL: 'unix:///run/redis.sock' },
+      { DATABASE_URL: 'mysql://u@[::1]/x', REDIS_URL: 'redis://[::1]' },
+      { DATABASE_URL: 'sqlite:/var/lib/x.sqlite', GATEHOUSE_API_ORIGINS: 'https://shop.example.com' },
+    ])
+      expect(problemsOf({ ...SAFE, ...change }), JSON.stringify(change)).to.deep.equal([]);
+  });
+
+  it('is a warning in development, and so is TLS that verifies nobody', () => {
+    const warnings = (env: Env) => configWarnings(env, parseConfig(env));
+    expect(warnings({})).to.deep.equal([]);
+    expect(named(warnings(PLAIN))).to.deep.equal(['DATABASE_URL', 'REDIS_URL', 'GATEHOUSE_API_ORIGINS']);
+    expect(warnings({ ...SAFE, DATABASE_URL: 'postgres://db/x?sslmode=require' })[0]).to.match(
+      /^DATABASE_URL: encrypted, but nobody verifies/,
+    );
+    expect(warnings({ ISSUER: 'https://auth.example.com' })[0]).to.match(/^NODE_ENV: .*set NODE_ENV=production/);
+    expect(warnings({ GATEHOUSE_SECRETS: 'x'.repeat(32) })[0]).to.match(
+      /^GATEHOUSE_SECRETS: the first secret is of a few characters only/,
+    );
+    expect(warnings(SAFE)).to.deep.equal([]);
+  });
+});
+
+describe('a secret', () => {
+  const problems = (GATEHOUSE_SECRETS: string) => problemsOf({ ...SAFE, GATEHOUSE_SECRETS }, parseEnvironment);
+
+  for (const secret of [
+    ...[
+      'a'.repeat(32),
+      'ab'.repeat(20),
+      '0'.repeat(64),
+      '0123456789abcdef0123456789abcdef',
+      'abcdefghijklmnopqrstuvwxyzabcdef',
+    ],
+    ...[
+      'passwordpasswordpasswordpassword',
+      'qwertyuiopasdfghjklzxcvbnm123456',
+      'change-me-change-me-change-me-change-me',
+    ],
+    ...[
+      'thisisaverylongsecretwithoutanyspaces',
+      'please replace this secret before production',
+      'supersecretsupersecretsupersecret1234',
+    ],
+    ...['12345678901234567890123456789012', 'deadbeefdeadbeefdeadbeefdeadbeef', 'my-gatehouse-production-secret-value'],
+  ]) {
+    it(`is none when it can be guessed: ${secret.slice(0, 40)}`, () => {
+      const found = problems(secret);
+      expect(found).to.have.length(1);
+      expect(found[0]).to.match(
+        /^GATEHOUSE_SECRETS: the first secret is .* put one in front that was drawn: openssl rand -base64 32$/,
+      );
+      expect(found[0]).not.to.include(secret.slice(0, 12));
+      // It still opens what it sealed: the first one counts.
+      expect(problems(`${DRAWN},${secret}`)).to.deep.equal([]);
+    });
+  }
+
+  it('is one when it was drawn, in whatever alphabet, or is a sentence of ten words', () => {
+    for (let i = 0; i < 500; i += 1) {
+      const bytes = createHash('sha256').update(String(i)).digest();
+      const letters = Array.from(bytes, (byte) => 'abcdefghijklmnopqrstuvwxyz'[byte % 26]).join('');
+      for (const secret of [
+        bytes.toString('base64'),
+        bytes.toString('base64url'),
+        bytes.toString('hex'),
+        bytes.toString('hex').slice(0, 32),
+        letters,
+      ])
+        expect(weakness(secret), secret).to.equal(null);
+    }
+    expect(weakness('unfitted reabsorb cozily tarot spew gossip overlay plaster mumbling fox dock')).to.equal(null);
   });
 });

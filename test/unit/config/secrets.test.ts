@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { ConfigError } from '../../../src/config/problems.ts';
 import { loadSecrets } from '../../../src/config/secrets.ts';
 
-const LONG = 'a'.repeat(32);
-const LONGER = 'b'.repeat(40);
+const LONG = 'tEuZNQZmAlRxpCzcaVFdqzM1XKyRPdGI';
+const LONGER = 'O9f2sGIcRJIb7yH0w3kTqVn5xLdPfE8mUjZr6Aoi';
 
 describe('the secrets', () => {
   let dataDirectory = '';

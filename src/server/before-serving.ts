@@ -1,5 +1,7 @@
 import { findDemo, loadDemo } from '../../seeds/demo.ts';
+import type { Env } from '../config/env.ts';
 import { ConfigError } from '../config/problems.ts';
+import { configWarnings } from '../config/warnings.ts';
 import type { Services } from '../services.ts';
 
 /** Before a web process serves: the demonstration data is loaded where it is wanted, and refused where strangers may come. */
@@ -19,4 +21,9 @@ export async function refuseDemo(services: Services): Promise<void> {
       `${found.map(({ what }) => what).join(', ')}. ` +
       `Run: ${found.map(({ mend }) => mend).join(' && ')}; or take an empty database`,
   ]);
+}
+
+/** What `config check` says too: allowed, and still worth a line for who reads the log. */
+export function warnAboutConfig(env: Env, { config, log }: Pick<Services, 'config' | 'log'>): void {
+  for (const warning of configWarnings(env, config)) log.warn(warning);
 }
