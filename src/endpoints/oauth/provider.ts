@@ -185,7 +185,7 @@ export function createProvider(options: ProviderOptions): Provider {
     renderError: pages.error as Configuration['renderError'] & {},
   };
 
-  return hardened(new Provider(issuer, configuration), options.bearerText);
+  return boundToSession(hardened(new Provider(issuer, configuration), options.bearerText));
 }
 
 /**
@@ -228,6 +228,30 @@ function hardened(provider: Provider, bearerText: BearerText): Provider {
   }
   return provider;
 }
+
+/**
+ * A token that ends with its session needs the session and its account; its own grant is looked for elsewhere. The engine wants the
+ * grant to be the session's last one for the client, so that a new authorization would end what the same browser was given before.
+ */
+function boundToSession(provider: Provider): Provider {
+  for (const model of [provider.AccessToken, provider.RefreshToken, provider.AuthorizationCode]) {
+    const statics = model as unknown as { find: Find };
+    const find = statics.find;
+    statics.find = async function bound(this: unknown, value, options) {
+      const token = await find.call(this, value, { ...options, ignoreSessionBinding: true });
+      if (!token?.expiresWithSession || options?.ignoreSessionBinding) return token;
+      const session = await provider.Session.findByUid(String(token.sessionUid));
+      return session?.accountId === token.accountId ? token : undefined;
+    };
+  }
+  return provider;
+}
+
+type Find = (
+  this: unknown,
+  value: string,
+  options?: { ignoreSessionBinding?: boolean },
+) => Promise<{ expiresWithSession?: boolean; sessionUid?: string; accountId: string } | undefined>;
 
 async function findOncePerRequest(
   ctx: KoaContextWithOIDC,

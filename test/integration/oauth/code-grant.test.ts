@@ -124,6 +124,23 @@ describe('the authorization code grant', () => {
     }
   });
 
+  it('leaves what ends with the session alone when the same browser authorizes again', async () => {
+    const browser = new Browser(harness);
+    const inBrowser = (asked: string) =>
+      authorize(harness, web, { scope: asked, resource: opaque.identifier, browser });
+    const waiting = await inBrowser('openid read');
+    const api = (await redeem(harness, web, await inBrowser('openid read'))).json();
+    const own = (await refresh(harness, web, api.refresh_token, { scope: 'openid' })).json();
+    const newest = (await redeem(harness, web, await inBrowser('openid read'))).json();
+    await inBrowser('openid read');
+    expect((await redeem(harness, web, waiting)).status).to.equal(200);
+    expect((await userinfo(harness, own.access_token)).status).to.equal(200);
+    for (const value of [api.access_token, newest.access_token]) expect(await isActive(value)).to.equal(true);
+    for (const value of [own.refresh_token, newest.refresh_token]) {
+      expect((await refresh(harness, web, value)).status).to.equal(200);
+    }
+  });
+
   it('leaves nothing behind of authorizations that nobody redeems, and a session of the same size', async () => {
     const browser = new Browser(harness);
     const { tokens } = harness.services.stores;
