@@ -23,6 +23,19 @@ export function dataKeyStoreSuite(open: () => Promise<DataKeyStore>): void {
       expect(rows[0]?.createdAt).to.equal(17e11);
     });
 
+    it('inserts none of several when one of them exists', async () => {
+      await keys.insertAll([{ name: 'digest', sealed: 'v1.0', createdAt: 17e11 }]);
+      const before = await keys.list();
+      const more = (['digest', 'api-key.901', 'api-key.902'] as const).map((name) => ({
+        name,
+        sealed: 'x',
+        createdAt: 1,
+      }));
+      expect(await keys.insertAll(more)).to.equal(false);
+      expect(await keys.insertAll([...more].reverse())).to.equal(false);
+      expect(await keys.list()).to.deep.equal(before);
+    });
+
     it('reseals only what was not resealed since', async () => {
       const from = (await sealedOf('digest')) ?? '';
       const results = await parallel(20, (index) => keys.reseal('digest', from, `v2.${index}`));

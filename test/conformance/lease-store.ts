@@ -16,6 +16,12 @@ export function leaseStoreSuite(open: () => Promise<LeaseStore>): void {
       name = newId('job');
     });
 
+    it('is held by one that asks for it many times at once', async () => {
+      const name = newId('lease');
+      expect(countTrue(await parallel(50, () => leases.acquire(name, 'me', T, 1000)))).to.equal(50);
+      expect(await leases.acquire(name, 'another', T, 1000)).to.equal(false);
+    });
+
     it('has one holder at a time, who may prolong', async () => {
       expect(await leases.acquire(name, 'a', T, 1000)).to.equal(true);
       expect(await leases.acquire(name, 'b', T + 500, 1000)).to.equal(false);

@@ -5,6 +5,7 @@ import { tokenRecord } from '../conformance/token-records.ts';
 import { requirePart } from '../support/requirements.ts';
 import type { SqlServer } from '../support/servers/sql-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { everyModel } from './every-model.ts';
 import { everySuite } from './every-suite.ts';
 import { expectUnavailable, failureOf, recoveryMs } from './failure-of.ts';
 import { openStores } from './open-stores.ts';
@@ -13,14 +14,20 @@ describe('storage on PostgreSQL', () => {
   let server: SqlServer;
   let databaseUrl: string;
   let stores: Stores;
+  let second: Stores;
   before(async function () {
     server = await requirePart('postgres', this);
     databaseUrl = await server.createDatabase();
     stores = await openStores({ databaseUrl });
+    second = await openStores({ databaseUrl });
   });
-  after(() => stores?.[Symbol.asyncDispose]());
+  after(async () => {
+    await second?.[Symbol.asyncDispose]();
+    await stores?.[Symbol.asyncDispose]();
+  });
 
   everySuite(() => stores);
+  everyModel(() => [stores, second]);
 
   it('commits in one statement', async () => {
     const used = tokenRecord('RefreshToken');

@@ -6,6 +6,7 @@ import createKnex from 'knex';
 import { newId } from '../../src/kit/ids.ts';
 import type { Stores } from '../../src/storage/stores.ts';
 import { tokenRecord } from '../conformance/token-records.ts';
+import { everyModel } from './every-model.ts';
 import { everySuite } from './every-suite.ts';
 import { failureOf } from './failure-of.ts';
 import { openStores } from './open-stores.ts';
@@ -24,6 +25,18 @@ describe('storage in a SQLite file', () => {
   let folder: string;
   let databaseUrl: string;
   let stores: Stores;
+
+  describe('opened twice', () => {
+    let both: [Stores, Stores];
+    before(async () => {
+      both = [await openStores({ databaseUrl }), await openStores({ databaseUrl })];
+    });
+    after(async () => {
+      for (const each of both) await each[Symbol.asyncDispose]();
+    });
+    everyModel(() => both);
+  });
+
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'gatehouse-sqlite-'));
     databaseUrl = `sqlite:${join(folder, 'data', 'gatehouse.sqlite')}`;

@@ -13,7 +13,10 @@ export interface Statements {
   rows<R>(sql: string, values: readonly Value[]): Promise<R[]>;
   /** Runs a change and returns how many rows it touched (MariaDB: matched). */
   affected(sql: string, values: readonly Value[]): Promise<number>;
-  /** All of the rows (of one shape) in one statement; false when a row with one of their unique keys exists. */
+  /**
+   * All of the rows (of one shape) in one statement, or none: false when a row with one of their unique keys exists. Several rows not
+   * in a transaction: PostgreSQL ends it when they meet one.
+   */
   insertIfAbsent(table: string, row: Row, ...more: readonly Row[]): Promise<boolean>;
 }
 
@@ -144,7 +147,8 @@ function statementsOn(knex: Knex, dialect: Dialect, nameOf: (sql: string) => str
       const count = 1 + more.length;
       const insert = insertSql(table, row, count);
       const values = [row, ...more].flatMap(Object.values);
-      if (dialect !== 'mariadb')
+      // Of several rows it would leave out those that exist and insert the others.
+      if (dialect !== 'mariadb' && count === 1)
         return (await statements.affected(`${insert} on conflict do nothing`, values)) === count;
       // Not `insert ignore`: that also cuts values short and lets nulls pass.
       try {

@@ -57,12 +57,15 @@ export async function insertOnce(
 
 /** Stores the request, in place of one that has expired. Returns the one that came before it, or null. */
 async function claim(tx: Statements, request: IdempotentRequest): Promise<IdempotentRequest | null> {
-  await tx.affected(`delete from ${TABLE} where id = ? and expires_at <= ?`, [request.id, request.createdAt]);
-  if (await tx.insertIfAbsent(TABLE, toRow(request))) return null;
-  const first = await findRequest(tx, request.id);
+  // One that was being stored when the expired ones were looked for may have expired as well: once more.
+  for (let tries = 0; tries < 3; tries += 1) {
+    await tx.affected(`delete from ${TABLE} where id = ? and expires_at <= ?`, [request.id, request.createdAt]);
+    if (await tx.insertIfAbsent(TABLE, toRow(request))) return null;
+    const first = await findRequest(tx, request.id);
+    if (first && first.expiresAt > request.createdAt) return first;
+  }
   // It expired by another clock, or was purged, in this moment.
-  if (!first) throw new Error('an idempotent request vanished while it was read');
-  return first;
+  throw new Error('an idempotent request vanished while it was read');
 }
 
 async function findRequest(statements: Statements, id: string): Promise<IdempotentRequest | null> {

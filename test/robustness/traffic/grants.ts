@@ -149,8 +149,7 @@ export function createGrantTraffic(scene: Scene, client: Party, person: Person):
       const grant = receive(scene, client, answer, call);
       if (grant) grants.push(grant);
     });
-    if (both.some(({ call }) => succeeded(call) || wasRefused(call))) markEnd(both, grants);
-    else await redeem(asker, scene, issued);
+    markEnd(both, grants);
   }
 
   /** Somebody else has the code, and tries it after its owner. */
