@@ -345,8 +345,8 @@ export async function createServices({
       fallback: createMemoryRateLimitStore({ max: MAX_LOCAL_COUNTERS, nowMs: monotonicMs }),
       processes: config.processes,
       digester,
-      // SQL queues a burst where Redis answers at once; that is no outage.
-      budgetMs: config.redisUrl === null ? 500 : 50,
+      // SQL queues a burst where Redis answers at once; that is no outage, and everything else waits for it too.
+      budgetMs: config.redisUrl === null ? 5000 : 50,
       onFallback: (active, err) =>
         log.warn({ err }, active ? 'rate limits are counted in this process alone' : 'rate limits are shared again'),
     }),

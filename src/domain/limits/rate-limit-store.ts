@@ -11,3 +11,9 @@ export interface RateLimitStore {
   /** Deletes counters that are full again, at most `limit`; returns how many. */
   purge(limit: number): Promise<number>;
 }
+
+/** In this process, so that it always answers; what decides while the shared store does not. */
+export interface LocalRateLimitStore extends RateLimitStore {
+  /** From now on no more than `remaining` are left of a counter, and what comes back with time. Never gives any back. */
+  fill(owner: string, counter: LimitCounter, remaining: number): void;
+}

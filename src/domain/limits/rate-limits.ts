@@ -2,8 +2,10 @@ import { monotonicMs as systemMonotonicMs } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import { type CounterGroup, createLimitCounters } from './limit-counters.ts';
 import { type LimitRule, type LimitState, type LimitSubject, problemsOfRules } from './limit-rule.ts';
-import type { RateLimitStore } from './rate-limit-store.ts';
+import type { LocalRateLimitStore, RateLimitStore } from './rate-limit-store.ts';
+import { createShares } from './shares.ts';
 import { createStoreBreaker } from './store-breaker.ts';
+import { takeAll } from './take-all.ts';
 
 export type { LimitSubject } from './limit-rule.ts';
 
@@ -22,8 +24,9 @@ export interface RateLimits {
   /** Whether any rule would apply: then an answer must not be cached by others. */
   applies(subject: LimitSubject): boolean;
   /**
-   * Takes one from every counter that applies. Never throws for the store's sake: when it is away or slow (50 ms), this process
-   * decides by itself with its share of the quota.
+   * Takes one from every counter that applies. Never throws for the store's sake: when it is away or too slow, this process
+   * decides by itself, with its share of what the store last said is left; of a counter that the store has said nothing of, with
+   * its share of the quota.
    */
   take(subject: LimitSubject): Promise<LimitDecision>;
   /** One counter of its own, for an endpoint: `sign-up` by address, say. Who is counted is `subject`, whatever `rule.per`. */
@@ -50,8 +53,7 @@ export function createRateLimits({
 }: {
   rules: readonly LimitRule[];
   store: RateLimitStore;
-  /** In this process, so that it always answers. */
-  fallback: RateLimitStore;
+  fallback: LocalRateLimitStore;
   /** How many processes share a quota when the store is away: each allows its part, at least 1. */
   processes: number;
   digester: Digester;
@@ -68,9 +70,21 @@ export function createRateLimits({
   const counters = createLimitCounters({ rules, digester });
   const breaker = createStoreBreaker({ budgetMs, monotonicMs, onChange: onFallback });
 
+  const shares = createShares({ fallback, processes, monotonicMs });
+
   async function decide(groups: readonly CounterGroup[]): Promise<LimitDecision> {
-    const answered = await breaker.ask(() => takeAll(store, groups));
-    return decision(answered ? answered.answer : await takeShare(fallback, groups, processes));
+    const answered = await breaker.ask(async () => {
+      const states = await takeAll(store, groups);
+      // Told also when the answer comes too late for this request.
+      shares.told(groups, states);
+      return states;
+    });
+    if (!answered) return decision(await shares.give(groups));
+    const fromStore = decision(answered.answer);
+    // What this process gave by itself the store does not know of: until it has come back, both must agree.
+    if (!fromStore.allowed || !shares.hasGiven(groups)) return fromStore;
+    const own = decision(await shares.agree(groups));
+    return own.allowed ? fromStore : own;
   }
 
   return {
@@ -81,32 +95,6 @@ export function createRateLimits({
     },
     takeFrom: (rule, subject) => decide([counters.ofEndpoint(rule, subject)]),
   };
-}
-
-/** Owner by owner, up to the first refusal: nobody's quota is spent on a request that an earlier one has refused. */
-async function takeAll(store: RateLimitStore, groups: readonly CounterGroup[]): Promise<LimitState[]> {
-  const states: LimitState[] = [];
-  for (const { owner, counters } of groups) {
-    const taken = await store.take(owner, counters);
-    states.push(...taken);
-    if (taken.some((state) => !state.allowed)) break;
-  }
-  return states;
-}
-
-/** The states speak of the published quota, of which this process hands out only its part. */
-async function takeShare(
-  fallback: RateLimitStore,
-  groups: readonly CounterGroup[],
-  processes: number,
-): Promise<LimitState[]> {
-  const shares = groups.map(({ owner, counters }) => ({
-    owner,
-    counters: counters.map((counter) => ({ ...counter, quota: Math.max(1, Math.floor(counter.quota / processes)) })),
-  }));
-  const published = groups.flatMap(({ counters }) => counters);
-  const states = await takeAll(fallback, shares);
-  return states.map((state, index) => ({ ...state, quota: published[index]?.quota ?? state.quota }));
 }
 
 function decision(states: readonly LimitState[]): LimitDecision {

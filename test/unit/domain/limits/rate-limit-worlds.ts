@@ -1,5 +1,5 @@
 import type { LimitCounter, LimitRule, LimitState, LimitSubject } from '../../../../src/domain/limits/limit-rule.ts';
-import type { RateLimitStore } from '../../../../src/domain/limits/rate-limit-store.ts';
+import type { LocalRateLimitStore, RateLimitStore } from '../../../../src/domain/limits/rate-limit-store.ts';
 import { createRateLimits } from '../../../../src/domain/limits/rate-limits.ts';
 import { createDigester } from '../../../../src/kit/digest.ts';
 
@@ -7,7 +7,7 @@ import { createDigester } from '../../../../src/kit/digest.ts';
 export function countdown() {
   const left = new Map<string, number>();
   const calls: { owner: string; counters: readonly LimitCounter[] }[] = [];
-  const store: RateLimitStore = {
+  const store: LocalRateLimitStore = {
     async take(owner, counters) {
       calls.push({ owner, counters });
       const open = counters.every(({ id, quota }) => (left.get(id) ?? quota) > 0);
@@ -18,6 +18,7 @@ export function countdown() {
         return { name, quota, windowSeconds, allowed: before > 0, remaining, resetSeconds: windowSeconds };
       });
     },
+    fill: (_owner, { id, quota }, remaining) => void left.set(id, Math.min(left.get(id) ?? quota, remaining)),
     purge: async () => 0,
   };
   return { store, calls };

@@ -24,7 +24,11 @@ describe('rate limits on SQLite', () => {
       createRateLimits({
         rules: RULES,
         store: stores.rateLimits,
-        fallback: { take: () => Promise.reject(new Error('the store was given up')), purge: async () => 0 },
+        fallback: {
+          take: () => Promise.reject(new Error('the store was given up')),
+          fill: () => undefined,
+          purge: async () => 0,
+        },
         processes: count,
         digester,
         budgetMs: 20_000,
