@@ -31,6 +31,7 @@ import {
 import { createFindToken } from './endpoints/oauth/find-token.ts';
 import { createHints } from './endpoints/oauth/id-token-hint.ts';
 import { createIntrospection } from './endpoints/oauth/introspection.ts';
+import { createOpenAuthorizations } from './endpoints/oauth/open-authorizations.ts';
 import { sessionCookieName } from './endpoints/oauth/provider.ts';
 import { createRefreshGrant } from './endpoints/oauth/refresh-grant.ts';
 import { createRevocation } from './endpoints/oauth/revocation.ts';
@@ -51,6 +52,7 @@ import { createCallerOf, factsOf, requestContext } from './http/request-context.
 import { dispatch, type ErrorWriter, type Route } from './http/routes.ts';
 import { securityHeaders, sendPage } from './http/security-headers.ts';
 import { createUnreadableRequests, isConnectionFault, type UnreadableRequest } from './http/unreadable-requests.ts';
+import { monotonicMs } from './kit/clock.ts';
 import { createDigester } from './kit/digest.ts';
 import { AppError } from './kit/errors.ts';
 import { createSealer } from './kit/seal.ts';
@@ -137,6 +139,13 @@ export function createApp(services: Services, { version }: { version: string }):
       clock,
       findClient,
       sessionAbsoluteSeconds: lifetimes.sessionAbsolute,
+      open: createOpenAuthorizations({
+        most: config.openAuthorizations.all,
+        mostByAddress: config.openAuthorizations.byAddress,
+        processes: config.processes,
+        lifetimeSeconds: lifetimes.interaction,
+        monotonicMs,
+      }),
       audit,
     }),
     audit,

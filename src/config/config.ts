@@ -147,6 +147,22 @@ export const SETTINGS = {
     .max(10_000_000)
     .default(600)
     .describe('New authorizations in a minute from one address, which may be that of an office.'),
+  GATEHOUSE_OPEN_AUTHORIZATIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(50_000)
+    .describe(
+      'Authorizations that may wait for somebody to sign in, of all processes together; each is stored with at most 3 KB.',
+    ),
+  GATEHOUSE_OPEN_AUTHORIZATIONS_BY_ADDRESS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(3000)
+    .describe('Of them, from one address (IPv6: one /64).'),
   GATEHOUSE_PROVIDER_KEY_USES: z.coerce
     .number()
     .int()
@@ -307,6 +323,8 @@ export interface Config {
   checkProviderKeys: boolean;
   providerKeyUsesPerMinute: number;
   authorizationsPerMinute: number;
+  /** How many may wait for a sign-in. */
+  openAuthorizations: { all: number; byAddress: number };
   /** Processes that share the rate limits. */
   processes: number;
   mtls: { header: string | null };
@@ -409,6 +427,10 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     leakTakesDescendants: settings.GATEHOUSE_LEAK_DESCENDANTS,
     checkProviderKeys: settings.GATEHOUSE_PROVIDER_KEY_CHECK,
     authorizationsPerMinute: settings.GATEHOUSE_AUTHORIZATIONS,
+    openAuthorizations: {
+      all: settings.GATEHOUSE_OPEN_AUTHORIZATIONS,
+      byAddress: settings.GATEHOUSE_OPEN_AUTHORIZATIONS_BY_ADDRESS,
+    },
     providerKeyUsesPerMinute: settings.GATEHOUSE_PROVIDER_KEY_USES,
     processes: settings.GATEHOUSE_PROCESSES ?? settings.WEB_CONCURRENCY,
     mtls: { header: settings.GATEHOUSE_CLIENT_CERTIFICATE_HEADER ?? null },

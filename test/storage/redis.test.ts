@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { MAX_ANONYMOUS_CHARACTERS } from '../../src/endpoints/oauth/adapter.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { newId } from '../../src/kit/ids.ts';
 import type { Log } from '../../src/kit/log.ts';
@@ -157,6 +158,16 @@ describe('storage on Redis', () => {
       expect(await secondsLeft(`gh:h:{${slow.id}}:${slow.id}`)).to.be.closeTo(600, 1);
       expect(await secondsLeft(`gh:h:{${steady.id}}:${steady.id}`)).to.be.within(2, 3);
     });
+  });
+
+  it('keeps the largest interaction of nobody in 3 KB', async () => {
+    const id = newId('tok').padEnd(43, 'x');
+    await tokens.insert(
+      tokenRecord('Interaction', { id, payload: 'x'.repeat(MAX_ANONYMOUS_CHARACTERS), clientId: 'c'.repeat(43) }),
+    );
+    let bytes = 0;
+    for (const key of await inspector.keys(`*${id}*`)) bytes += Number(await inspector.memory('USAGE', key));
+    expect(bytes).to.be.within(MAX_ANONYMOUS_CHARACTERS, 3072);
   });
 
   it('goes on when the server has forgotten its scripts', async () => {

@@ -7,6 +7,7 @@ import { factsOf } from '../../http/request-context.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { AppError } from '../../kit/errors.ts';
 import { toEngineMetadata } from './client-metadata.ts';
+import type { OpenAuthorizations } from './open-authorizations.ts';
 import type { EnginePayload, Granted, TokenCodec } from './token-codec.ts';
 import type { TokenUnit } from './token-unit.ts';
 
@@ -21,6 +22,9 @@ function grantedHere(): Granted | undefined {
   return grant && { openid: grant.openid, resources: grant.resources };
 }
 
+/** Sealed. With its key and all that Redis or SQL adds that is 3 KB: about 2000 characters of state that no compression makes shorter. */
+export const MAX_ANONYMOUS_CHARACTERS = 2400;
+
 type Authorizations = Record<string, { grantId?: string }>;
 
 /** The engine's storage, by model name. Every guarantee the engine lacks (atomicity, digests) is made here or below. */
@@ -30,6 +34,7 @@ export function createAdapterFactory({
   clock,
   findClient,
   sessionAbsoluteSeconds,
+  open,
   audit,
 }: {
   audit: RecordAudit;
@@ -38,6 +43,7 @@ export function createAdapterFactory({
   clock: Clock;
   findClient: (id: string) => Promise<Client | null>;
   sessionAbsoluteSeconds: number;
+  open: OpenAuthorizations;
 }): (model: string) => Adapter {
   return (model) => (model === 'Client' ? clientAdapter(findClient) : tokenAdapter(model as TokenKind));
 
@@ -91,12 +97,24 @@ export function createAdapterFactory({
    * engine changes an answered step once more when another account signs in.
    */
   async function saveInteraction(record: TokenRecord, { result }: EnginePayload): Promise<void> {
-    if (result === undefined) return tokens.save(record);
+    if (result === undefined) {
+      if (record.accountId === null) admitAnonymous(record);
+      return tokens.save(record);
+    }
     if (Provider.ctx === undefined) {
       if (await tokens.update(record, { consumeAtMs: clock.nowMs() })) return;
       throw new AppError('already_answered');
     }
     if (!(await tokens.update(record))) throw new errors.SessionNotFound('the interaction was already finished');
+  }
+
+  /** Until somebody signs in it is anybody's, so it is small, and there are only so many. */
+  function admitAnonymous({ id, payload }: TokenRecord): void {
+    if (payload.length > MAX_ANONYMOUS_CHARACTERS) {
+      throw new errors.InvalidRequest('the authorization request is too long');
+    }
+    const ctx = Provider.ctx;
+    if (ctx) open.admit(id, factsOf(ctx).addressGroup);
   }
 
   /** "Stay signed in" ends what the application that asked was given in this sign-in. */
@@ -157,6 +175,7 @@ export function createAdapterFactory({
         }
         if (kind === 'Session' && isSigningOut() && Provider.ctx?.oidc.params?.logout) return endSessions(key);
         const removed = await tokens.remove(kind, key);
+        if (kind === 'Interaction') open.finished(key);
         // Two tabs resuming one interaction: the one that removed it goes on, the other has nothing left to finish.
         if (kind === 'Interaction' && !removed)
           throw new errors.SessionNotFound('the interaction was already finished');

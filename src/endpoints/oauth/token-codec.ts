@@ -2,6 +2,7 @@ import { SEALED_KINDS, type TokenKind, type TokenRecord } from '../../domain/tok
 import type { Clock } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import { SealError, type Sealer } from '../../kit/seal.ts';
+import { fromCompact, toCompact } from './compact.ts';
 
 /** The engine's payload of any model; only what the store needs to know is named. */
 export interface EnginePayload {
@@ -52,6 +53,9 @@ function uidOf(kind: TokenKind, payload: EnginePayload): string | null {
   return endsWithSession ? (payload.sessionUid ?? null) : null;
 }
 
+const plainOf = (kind: TokenKind, payload: EnginePayload): string | Buffer =>
+  kind === 'Interaction' ? toCompact(payload) : JSON.stringify(payload);
+
 /** Translates between what the engine hands over and what is kept at rest. */
 export function createTokenCodec({
   digester,
@@ -66,9 +70,9 @@ export function createTokenCodec({
 
   function decode(record: TokenRecord, value?: string): EnginePayload {
     const { kind, id } = record;
-    const payload = JSON.parse(
-      SEALED_KINDS.has(kind) ? sealer.open(record.payload, `${kind}:${id}`).toString() : record.payload,
-    ) as EnginePayload;
+    const payload = SEALED_KINDS.has(kind)
+      ? fromCompact(sealer.open(record.payload, `${kind}:${id}`))
+      : (JSON.parse(record.payload) as EnginePayload);
     if (value !== undefined) payload.jti = value;
     if (record.consumedAt !== null) payload.consumed = Math.floor(record.consumedAt / 1000);
     return payload;
@@ -94,7 +98,7 @@ export function createTokenCodec({
         kind,
         id,
         payload: SEALED_KINDS.has(kind)
-          ? sealer.seal(JSON.stringify({ ...rest, jti: value }), `${kind}:${id}`)
+          ? sealer.seal(plainOf(kind, { ...rest, jti: value }), `${kind}:${id}`)
           : JSON.stringify(rest),
         grantId: grantOf(kind, value, payload),
         accountId: payload.accountId ?? session?.accountId ?? null,

@@ -135,7 +135,7 @@ describe('the cost of a flow in round trips', () => {
         expect(page.answer.get('code')).to.match(/^gac_/);
       },
     );
-    expect(cost).to.deep.equal({ sql: 10, redis: 29 });
+    expect(cost).to.deep.equal({ sql: 10, redis: 26 });
   });
 
   it('a silent authorization of somebody who is signed in and has consented', async () => {
