@@ -22,7 +22,7 @@ function grantedHere(): Granted | undefined {
   return grant && { openid: grant.openid, resources: grant.resources };
 }
 
-/** Sealed. With its key and all that Redis or SQL adds that is 3 KB: about 2000 characters of state that no compression makes shorter. */
+/** Sealed. With its key and all that Redis or SQL adds that is 3 KB: about 1900 characters of state that no compression makes shorter. */
 export const MAX_ANONYMOUS_CHARACTERS = 2400;
 
 type Authorizations = Record<string, { grantId?: string }>;

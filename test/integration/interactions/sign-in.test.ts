@@ -127,12 +127,8 @@ describe('the sign-in page', () => {
     const [mine, theirs] = [await createAccount(harness), await createAccount(harness)];
     const browser = new Browser(harness);
     await attempt(mine, '203.0.113.9', browser);
-    for (let i = 0; i < 12; i += 1)
-      await attempt(
-        { ...theirs, password: 'wrong password' },
-        '198.51.100.99',
-        new Browser(harness, browser.jar.clone()),
-      );
+    for (let i = 0; i < 12; i += 1) await attempt({ ...theirs, password: 'wrong password' }, '198.51.100.99');
+    // A counter of its own would have free attempts.
     expect((await attempt(theirs, '198.51.100.99', browser)).reply.status).to.equal(429);
   });
 
