@@ -1,0 +1,84 @@
+import { type Mutant, noticedBy } from '../mutant.ts';
+
+const crossSite = noticedBy('interactions/cross-site.test.ts');
+const signIn = noticedBy('interactions/sign-in.test.ts');
+const consent = noticedBy('interactions/consent.test.ts');
+const session = noticedBy('interactions/session.test.ts');
+const throttle = noticedBy('limits/throttle.test.ts');
+const redirect = noticedBy('oauth/redirect-uri.test.ts');
+const consents = noticedBy('consents/consent.test.ts');
+
+/** The browser flow: sign-in, consent, redirects. */
+export const PAGES: readonly Mutant[] = [
+  crossSite(
+    'a form of another site is accepted',
+    "if (foreign || token === undefined || !digester.matches('csrf', subject, token))",
+    "if (token === undefined || !digester.matches('csrf', subject, token))",
+  ),
+  crossSite(
+    'a form needs no token',
+    "if (foreign || token === undefined || !digester.matches('csrf', subject, token))",
+    'if (foreign)',
+  ),
+  crossSite(
+    'a page of a sibling site counts as our own',
+    "(site !== '' && site !== 'same-origin' && site !== 'none');",
+    "site === 'cross-site';",
+  ),
+  crossSite(
+    'the token of one interaction opens another',
+    "token: (subject) => digester.digest('csrf', subject),",
+    "token: () => digester.digest('csrf', ''),",
+  ),
+  signIn(
+    'the interaction of another path is answered',
+    "if (interaction.uid !== uid) throw new AppError('session_not_found');",
+    '',
+  ),
+  signIn(
+    'somebody signs in where consent was asked for',
+    "if (step.interaction.prompt.name !== 'login') throw new AppError('session_not_found');",
+    '',
+  ),
+  consent(
+    'consent can be given where a sign-in was asked for',
+    "if (interaction.prompt.name !== 'consent' || !accountId) throw new AppError('session_not_found');",
+    "if (!accountId) throw new AppError('session_not_found');",
+  ),
+  session(
+    'a step follows the session of another account',
+    'if (!kept || kept.uid === session.uid || kept.accountId !== session.accountId) return;',
+    'if (!kept || kept.uid === session.uid) return;',
+  ),
+  session(
+    'a session never ends while it is used',
+    'if (token === undefined && signedInAt !== undefined && sessionEnds <= clock.nowSeconds()) return undefined;',
+    '',
+  ),
+  session(
+    'a sign-in from before a password change counts',
+    'if (!account || !signInCounts(account, signedInAt ?? Number.POSITIVE_INFINITY)) return undefined;',
+    'if (!account) return undefined;',
+  ),
+  consent(
+    'the grant of another account is taken',
+    'if (grant && grant.accountId === account.accountId) return grant;',
+    'if (grant) return grant;',
+  ),
+  throttle('guesses never have to wait', 'return late > 0 ? late : null;', 'return late > 1e9 ? late : null;'),
+  throttle(
+    'a refused attempt prolongs the wait',
+    'if (wait > 0) return wait;',
+    'if (wait > 0) { await counters.hit(key, policy.windowSeconds, nowMs); return wait; }',
+  ),
+  redirect(
+    'a client need not have registered the redirect URI',
+    'allowOmittingSingleRegisteredRedirectUri: false,',
+    'allowOmittingSingleRegisteredRedirectUri: true,',
+  ),
+  consents(
+    'a later consent takes back an earlier one',
+    'return { ...now, scopes: union(before.scopes, now.scopes), claims: union(before.claims, now.claims), resources };',
+    'return { ...now, claims: union(before.claims, now.claims), resources };',
+  ),
+];
