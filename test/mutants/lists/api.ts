@@ -12,6 +12,7 @@ const imported = noticedBy('api/imported-keys.test.ts');
 const clients = noticedBy('api/clients.test.ts');
 const envelope = noticedBy('provider-keys/envelope.test.ts');
 const addresses = noticedBy('api-keys/addresses.test.ts');
+const kitAddresses = noticedBy('kit/addresses.test.ts');
 const format = noticedBy('api-keys/key-format.test.ts');
 
 /** API keys, the vault, verification and forward-auth. */
@@ -23,8 +24,8 @@ export const API: readonly Mutant[] = [
   ),
   verify(
     'a test key passes for a live one',
-    'if (environment !== undefined && (principal.environment ?? usualEnvironment) !== environment) {',
-    'if (environment !== undefined && environment === "") {',
+    'if (environments && !environments.includes(principal.environment ?? usualEnvironment)) {',
+    'if (environments && environments.length === 0) {',
   ),
   verify(
     'an expired key is live',
@@ -53,7 +54,7 @@ export const API: readonly Mutant[] = [
   ),
   rotation(
     'the secret before a rotation works for ever',
-    'if (previous && digests.matches(text, previous) && previous.endsAt > clock.nowMs()) {',
+    'if (previous && digests.matches(text, previous) && overlaps(previous.endsAt, clock.nowMs())) {',
     'if (previous && digests.matches(text, previous)) {',
   ),
   rights(
@@ -88,8 +89,8 @@ export const API: readonly Mutant[] = [
   ),
   imported(
     'the imported form of a rotated key works for ever',
-    "if (importedEndsAt !== null && importedEndsAt <= clock.nowMs()) return refused('wrong-secret', entry.value);",
-    '',
+    'if (importedEndsAt !== null && !overlaps(importedEndsAt, clock.nowMs()))',
+    'if (importedEndsAt !== null && importedEndsAt < 0)',
   ),
   forward(
     'the requirements may stand in the query and in the header',
@@ -148,10 +149,10 @@ export const API: readonly Mutant[] = [
     '`v1|${ownerId}|${id}|${provider}|${version}`;',
     '`v1|${ownerId}|${id}|${provider}`;',
   ),
-  addresses(
+  kitAddresses(
     'a range with an unreadable length is every address',
-    'return bits <= widest ? { address, bits, family } : null;',
-    'return { address, bits: bits || 0, family };',
+    'if (length !== undefined && !/^(?:0|[1-9][0-9]{0,2})$/.test(length)) return null;',
+    '',
   ),
   addresses(
     'a key with unreadable ranges is good from everywhere',
@@ -171,8 +172,8 @@ export const API: readonly Mutant[] = [
   ),
   proxies(
     'the first address of X-Forwarded-For counts',
-    'return chain[Math.max(first, 0)] ?? null;',
-    'return chain[0] ?? null;',
+    'if (comma === -1 || address === null || !isTrustedProxy(address)) return address;',
+    'if (comma === -1) return address;',
   ),
   clients(
     'the client of a disabled owner lives',

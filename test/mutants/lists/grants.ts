@@ -48,7 +48,7 @@ export const GRANTS: readonly Mutant[] = [
   ),
   refresh(
     'a used refresh token is answered again for ever',
-    'if (consumedAt === null || receipt === null || clock.nowMs() - consumedAt >= graceSeconds * 1000) {',
+    'if (consumedAt === null || receipt === null || !isWithin(consumedAt, graceSeconds * 1000, clock.nowMs())) {',
     'if (consumedAt === null || receipt === null) {',
     { beside: 'refresh_token.reused' },
   ),
@@ -129,12 +129,12 @@ export const GRANTS: readonly Mutant[] = [
   ),
   introspection(
     'an opaque token outlives its grant',
-    'return grant !== null && live(grant) && (sessions === null || sessions.some(live));',
-    'return sessions === null || sessions.some(live);',
+    'return grant !== null && live(grant) && (sessions === null || sessions.some(isOfSignIn));',
+    'return sessions === null || sessions.some(isOfSignIn);',
   ),
   introspection(
     'a token outlives the session that it was bound to',
-    'return grant !== null && live(grant) && (sessions === null || sessions.some(live));',
+    'return grant !== null && live(grant) && (sessions === null || sessions.some(isOfSignIn));',
     'return grant !== null && live(grant);',
   ),
   revocation(

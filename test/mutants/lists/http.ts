@@ -49,7 +49,7 @@ export const HTTP: readonly Mutant[] = [
   ),
   context(
     'one IPv6 caller has as many counters as addresses',
-    "return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;",
-    "return [...left, ...zeros, ...right].join(':');",
+    "return `${wordsOf(address).slice(0, 4).join(':')}::/64`;",
+    "return wordsOf(address).join(':');",
   ),
 ];

@@ -11,7 +11,7 @@ const account = noticedBy('accounts/account.test.ts');
 export const LOGIN: readonly Mutant[] = [
   refresh(
     'a used refresh token of a sign-in is answered again for ever',
-    'if (consumedAt === null || receipt === null || clock.nowMs() - consumedAt >= graceSeconds * 1000) {',
+    'if (consumedAt === null || receipt === null || !isWithin(consumedAt, graceSeconds * 1000, clock.nowMs())) {',
     'if (consumedAt === null || receipt === null) {',
     { beside: 'login.refresh_token_reused' },
   ),
@@ -74,8 +74,12 @@ export const LOGIN: readonly Mutant[] = [
   signUp('sign-up is open although it is closed', "if (!signUpOpen) throw new AppError('sign_up_closed');", ''),
   account(
     'a sign-in in the second of the password change counts',
-    'return account.signedOutAt === null || signedInAt > Math.floor(account.signedOutAt / 1000);',
-    'return account.signedOutAt === null || signedInAt >= Math.floor(account.signedOutAt / 1000);',
+    'return signedOutAt !== null && beganAt <= Math.floor(signedOutAt / 1000);',
+    'return signedOutAt !== null && beganAt < Math.floor(signedOutAt / 1000);',
   ),
-  account('a sign-in of a disabled account counts', 'if (account.disabledAt !== null) return false;', ''),
+  account(
+    'a sign-in of a disabled account counts',
+    'return account.disabledAt === null && !wasSignedOutSince(account, signedInAt);',
+    'return !wasSignedOutSince(account, signedInAt);',
+  ),
 ];

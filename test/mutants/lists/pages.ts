@@ -62,14 +62,18 @@ export const PAGES: readonly Mutant[] = [
   ),
   consent(
     'the grant of another account is taken',
-    'if (grant && grant.accountId === account.accountId) return grant;',
-    'if (grant) return grant;',
+    'return allowed && allowed.accountId === accountId && allowed.clientId === clientId ? allowed : null;',
+    'return allowed && allowed.clientId === clientId ? allowed : null;',
   ),
-  throttle('guesses never have to wait', 'return late > 0 ? late : null;', 'return late > 1e9 ? late : null;'),
+  throttle(
+    'guesses never have to wait',
+    'return beyond <= 0 ? 0 : Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(beyond - 1, 30));',
+    'return 0 * Math.min(maxDelayMs, firstDelayMs * beyond);',
+  ),
   throttle(
     'a refused attempt prolongs the wait',
-    'if (wait > 0) return wait;',
-    'if (wait > 0) { await counters.hit(key, policy.windowSeconds, nowMs); return wait; }',
+    'if (waits.every((wait) => wait === 0)) for (const counter of counters) count(counter, nowMs);',
+    'for (const counter of counters) count(counter, nowMs);',
   ),
   redirect(
     'a client need not have registered the redirect URI',

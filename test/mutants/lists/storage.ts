@@ -22,8 +22,8 @@ export const STORAGE: readonly Mutant[] = [
   ),
   sqlite(
     'a lease has two holders',
-    'where name = ? and (holder = ? or ends_at <= ?)',
-    'where name = ? and (holder = ? or ends_at <> ?)',
+    "const free = '(holder = ? or ends_at <= ? or ends_at > ?)';",
+    "const free = '(holder = ? or ends_at <> ? or ends_at > ?)';",
   ),
   sqlite(
     'anybody releases the lease of another',
@@ -58,8 +58,8 @@ export const STORAGE: readonly Mutant[] = [
   ),
   sqlite(
     'attempts are not counted together',
-    'attempts = case when ${TABLE}.ends_at <= excluded.last_at then 1 else ${TABLE}.attempts + 1 end, ` +',
-    'attempts = case when ${TABLE}.ends_at <= excluded.last_at then 1 else ${TABLE}.attempts end, ` +',
+    "`attempts = case when ${given('attempts')} = 0 then 0 when ${over} then 1 else ${old('attempts')} + 1 end`,",
+    "`attempts = case when ${given('attempts')} = 0 then 0 when ${over} then 1 else ${old('attempts')} end`,",
   ),
   redis(
     'a record is used up more than once, in Redis',
