@@ -3,6 +3,8 @@ import { expect } from 'chai';
 import type { JWK } from 'jose';
 import { SignJWT } from 'jose';
 import { dataKeyContext } from '../../src/domain/data-keys/data-key.ts';
+import { findUnusableRows } from '../../src/domain/row-macs/authenticate-rows.ts';
+import { AUTHENTICATED_TABLES } from '../../src/domain/row-macs/row-macs.ts';
 import {
   type ClientFlows,
   createClientFlows,
@@ -20,7 +22,7 @@ import { ALL_SETUPS, createWorld, describeOn, type Node, TWO_SETUPS, type World 
 const WRONG_PASSWORD = 'a password that nobody ever had';
 const OPERATOR_PASSWORD = 'a password from the command line';
 
-/** Security requirements TK22, VA02 and LG01: a stolen dump or log opens no door. */
+/** Security requirements TK22, VA02 and LG01: a stolen dump or log opens no door; and who writes to the database gets in by no row. */
 describeOn(ALL_SETUPS, 'after every flow, the stores and logs', (setup) => {
   let world: World;
   let node: Node;
@@ -243,6 +245,14 @@ describeOn(ALL_SETUPS, 'after every flow, the stores and logs', (setup) => {
       .and.include('Imported')
       .and.include('openai');
     expect(ledger.foundIn(dump)).to.deep.equal([]);
+  });
+
+  it('hold no row that authorizes without the MAC that only the secrets make', async () => {
+    const { rowMacs, rowWindow, stores } = await world.services();
+    expect(rowWindow.isClosed()).to.equal(true);
+    const tables = await Promise.all(AUTHENTICATED_TABLES.map((table) => stores.rowMacs.list(table, null, 1)));
+    expect(tables.map(({ length }) => length)).to.deep.equal(AUTHENTICATED_TABLES.map(() => 1));
+    expect(await findUnusableRows(stores.rowMacs, rowMacs)).to.deep.equal([]);
   });
 
   // Only SQLite's files change with the end.

@@ -22,7 +22,7 @@ export const SETUP_OF = {
 export const NODES: readonly NodeName[] = ['a', 'b'];
 const WORKERS = '2';
 const START_SECONDS = 60;
-const DEATHS = /"msg":"worker ended; starting another"/g;
+const DEATHS = /^.*"msg":"worker ended; starting another".*$/gm;
 const FATAL = /^.*"level":"fatal".*$|^.*(?:Uncaught|UnhandledPromiseRejection).*$/gm;
 
 export interface Deployment {
@@ -119,6 +119,8 @@ export async function deploy(place: Place, ledger: Ledger, { clock }: { clock: b
     async kill(name) {
       const node = nodeOf(name);
       asked.set(node.pid, { how: 'kill', atMs: ledger.nowMs() });
+      // The primary first: on a busy machine it would still see its workers end, and say so in the log.
+      killQuietly(node.pid);
       await node.kill();
     },
     killWorker(name) {
@@ -137,9 +139,9 @@ export async function deploy(place: Place, ledger: Ledger, { clock }: { clock: b
     logs: () => [...NODES.map((name) => readFileSync(logOf(name), 'utf8')), world.logs()].join('\n'),
     readLogs() {
       const text = deployment.logs();
-      const deaths = [...text.matchAll(DEATHS)].length;
-      if (deaths > workersKilled) {
-        ledger.trouble(`${deaths} workers ended, of which ${workersKilled} were killed on purpose`);
+      const deaths = Array.from(text.matchAll(DEATHS), ([line]) => line);
+      if (deaths.length > workersKilled) {
+        ledger.trouble(`workers ended, of which ${workersKilled} were killed on purpose: ${deaths.join(' ')}`);
       }
       for (const [line] of text.matchAll(FATAL)) ledger.trouble(`the log has: ${line.slice(0, 300)}`);
     },
@@ -155,6 +157,15 @@ export async function deploy(place: Place, ledger: Ledger, { clock }: { clock: b
     },
   };
   return deployment;
+}
+
+/** One that has ended by itself is in the ledger already. */
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function childrenOf(pid: number): number[] {

@@ -19,7 +19,9 @@ const LEAST = 8;
 const LONG_RUN = /[A-Za-z0-9_-]{32,}/g;
 /** Names of files and pages, commits and UUIDs: they say where, and open nothing. */
 const HARMLESS_RUN = /^(?:[0-9a-f-]+|[a-z]{1,20}(?:[-_][a-z]{1,20})*)$/;
-const URL_IN_TEXT = /[a-z][a-z0-9+.-]*:\/\/[^\s<>"']+/gi;
+/** The parts of a JWT. */
+const MASKS = /\*{3}(?:\.?\*{3})+/g;
+const URL_IN_TEXT = /[a-z][a-z0-9+.-]{0,30}:\/\/[^\s<>"']+/gi;
 
 /** @param keyPrefixes of the API keys of every environment: `mem_live_`. */
 export function createWithoutCredentials(keyPrefixes: readonly string[]): WithoutCredentials {
@@ -27,8 +29,12 @@ export function createWithoutCredentials(keyPrefixes: readonly string[]): Withou
   // In any case: what stands in the name of a host is in small letters.
   const ours = new RegExp(`(?:${prefixes})[A-Za-z0-9_-]{${LEAST},}|eyJ[A-Za-z0-9_.-]{${LEAST},}`, 'gi');
 
+  // Whole runs first: what looks like the beginning of a token in the middle of one would leave the piece before it.
   const masked = (text: string): string =>
-    text.replace(ours, MASK).replace(LONG_RUN, (run) => (HARMLESS_RUN.test(run) ? run : MASK));
+    text
+      .replace(LONG_RUN, (run) => (HARMLESS_RUN.test(run) ? run : MASK))
+      .replace(ours, MASK)
+      .replace(MASKS, MASK);
 
   function url(text: string): string {
     const parsed = URL.parse(text.slice(0, MAX_LENGTH).trim());
@@ -36,13 +42,16 @@ export function createWithoutCredentials(keyPrefixes: readonly string[]): Withou
     if (parsed && parsed.host === '' && parsed.protocol !== 'file:') return parsed.protocol;
     if (parsed) return masked(`${parsed.protocol}//${parsed.host}${decoded(parsed.pathname)}`);
     const [beforeQuery = ''] = text.slice(0, MAX_LENGTH).split(/[?#]/);
-    return masked(decoded(beforeQuery).replaceAll(/[^\s/@]*@/g, ''));
+    return masked(decoded(beforeQuery).split('/').map(withoutUser).join('/'));
   }
   return {
     url,
     text: (text) => masked(text.slice(0, MAX_LENGTH).replace(URL_IN_TEXT, url)),
   };
 }
+
+/** Of `me:secret@host` the host. */
+const withoutUser = (segment: string): string => segment.slice(segment.lastIndexOf('@') + 1);
 
 /** A letter that is written as `%41` hides nothing from us, nor one that is written as `%2541`. */
 function decoded(text: string): string {

@@ -3,14 +3,14 @@ import type { KeyWithOwner } from '../api-keys/api-key-store.ts';
 
 /**
  * Looks for imported keys, many with one statement: what is asked for within a moment is asked for together. Alone a look starts at once;
- * so a flood of made-up keys costs eight statements a second, and who has a key waits an eighth of a second at most.
+ * so a flood of made-up keys costs five statements a second, and who has a key waits a fifth of a second at most.
  */
 export interface ImportedLookups {
   /** The first key that is found under one of these digests. */
   find(digests: readonly string[]): Promise<KeyWithOwner | null>;
 }
 
-const EVERY_MS = 125;
+const EVERY_MS = 200;
 /** Texts in one statement, of two digests each. */
 const MOST = 125;
 

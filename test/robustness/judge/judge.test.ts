@@ -78,6 +78,14 @@ describe('the judge of the robustness suite', () => {
       expect(rules()).to.deep.equal(['only expected answers: 503, although nothing was wrong']);
     });
 
+    it('takes 429 of a counter that a wrong clock wrote, for as long as clocks may differ', () => {
+      disturbed(1, 3, { movesClock: true });
+      asked(15, answer(429, true), { operation: 'rotation' });
+      expect(rules()).to.deep.equal([]);
+      asked(30, answer(429, true), { operation: 'rotation' });
+      expect(rules()).to.deep.equal(['only expected answers: 429 for a rate that is allowed']);
+    });
+
     it('finds a lost connection to a process that nobody ended, and takes one to another that was', () => {
       disturbed(1, 3, { downs: ['b'] });
       asked(2, LOST, { operation: 'verify', node: 'b' });

@@ -149,7 +149,8 @@ export function createGrantTraffic(scene: Scene, client: Party, person: Person):
       const grant = receive(scene, client, answer, call);
       if (grant) grants.push(grant);
     });
-    markEnd(both, grants);
+    if (both.some(({ call }) => succeeded(call) || wasRefused(call))) markEnd(both, grants);
+    else await redeem(asker, scene, issued);
   }
 
   /** Somebody else has the code, and tries it after its owner. */
