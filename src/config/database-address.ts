@@ -39,7 +39,7 @@ export interface PostgresWords {
   readonly applicationName: string | null;
   /** What the server is started with for this connection: `-c search_path=…`. */
   readonly options: string | null;
-  /** False behind a pooler that passes each transaction to another connection. */
+  /** False behind a pooler that passes each transaction to another connection: nothing may be left on a connection then. */
   readonly prepared: boolean;
   readonly channelBinding: boolean;
   readonly directTls: boolean;
@@ -69,6 +69,7 @@ const WORDS = {
     'options',
     'application_name',
     'prepared',
+    'pooler',
     'channel_binding',
     'sslnegotiation',
   ],
@@ -99,7 +100,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   locktimeout: LIMITS,
   pooltimeout: LIMITS,
   sockettimeout: LIMITS,
-  pgbouncer: 'prepared=false switches prepared statements off',
+  pgbouncer: 'pooler=transaction is for one that passes each transaction to another connection',
   statementcachesize: 'prepared=false switches prepared statements off',
   sslidentity: 'name the files of sslcert and sslkey, in PEM',
 };
@@ -181,6 +182,7 @@ function tlsOf(
   const negotiation = oneOf(words, 'sslnegotiation', ['postgres', 'direct']);
   const demandedBy = binding === 'require' ? 'channel_binding' : negotiation === 'direct' ? 'sslnegotiation' : null;
   const tls = readTls(written, { host, demandedBy });
+  const pooler = oneOf(words, 'pooler', ['session', 'transaction']);
   const prepared = words.get('prepared');
   if (prepared && flagOf(prepared) === null) throw new AddressError('prepared is true or false');
   return {
@@ -189,7 +191,7 @@ function tlsOf(
     postgres: {
       applicationName: textOf(words, 'applicationname'),
       options: textOf(words, 'options'),
-      prepared: !prepared || flagOf(prepared) === true,
+      prepared: pooler !== 'transaction' && (!prepared || flagOf(prepared) === true),
       channelBinding: tls !== null && binding !== null && binding !== 'disable',
       directTls: negotiation === 'direct',
     },

@@ -15,7 +15,7 @@ import { requirePart } from '../support/requirements.ts';
 import { failureOf } from './failure-of.ts';
 import { silentLog } from './open-stores.ts';
 
-const ALL = ['0001-initial', '0002-api-credentials', '0003-row-macs'];
+const ALL = ['0001-initial', '0002-api-credentials', '0003-row-macs', '0007-deployment'];
 
 const folders: string[] = [];
 
@@ -117,6 +117,13 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
       });
     });
 
+    it('let a database that was in use keep how its entries in Redis are named, and give a new one names of its own', async () => {
+      await withStores(async (stores) => {
+        await stores.migrations.up();
+        expect(await stores.storeNames()).to.equal('own');
+      });
+    });
+
     it('tolerate a database that a newer version has migrated', async () => {
       await withStores(async ({ migrations }) => void (await migrations.up()));
       await withKnex((knex) => knex('knex_migrations').insert({ name: '9999-future', batch: 2 }));
@@ -147,6 +154,7 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
       });
       await withStores(async (stores) => {
         await stores.migrations.up();
+        expect(await stores.storeNames()).to.equal('shared');
         expect(await stores.accounts.find('acc_1')).to.include({ email: 'Ada@example.com', scopes: null });
         const client = await stores.clients.find('client');
         expect(client?.redirectUris).to.deep.equal(['https://app.example.com/cb']);

@@ -7,6 +7,7 @@ import { caddyAvailable, startCaddy } from './servers/caddy.ts';
 import { fastapiAvailable, startFastapi } from './servers/fastapi.ts';
 import { mariadbAvailable, startMariadb } from './servers/mariadb.ts';
 import { nginxAvailable, startNginx } from './servers/nginx.ts';
+import { pgbouncerAvailable, startPgbouncer } from './servers/pgbouncer.ts';
 import { postgresAvailable, startPostgres } from './servers/postgres.ts';
 import { redisAvailable, startRedis } from './servers/redis.ts';
 
@@ -21,6 +22,8 @@ const PARTS = {
     start: startMariadb,
     stop: (server: Awaited<ReturnType<typeof startMariadb>>) => server.stop(),
   },
+  /** A suite chooses its mode. */
+  pgbouncer: { available: pgbouncerAvailable, start: async () => startPgbouncer, stop: async () => {} },
   redis: {
     available: redisAvailable,
     start: () => startRedis(),

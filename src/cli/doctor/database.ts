@@ -5,7 +5,7 @@ import { withoutPassword } from '../../config/printable.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { openDatabase } from '../../storage/sql/database.ts';
 import type { Dialect } from '../../storage/sql/dialect.ts';
-import { knexConfig } from '../../storage/sql/knex-config.ts';
+import { knexConfig, pooling } from '../../storage/sql/knex-config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import { type Finding, fail, ok, reasonOf, skew, warn } from './finding.ts';
 
@@ -22,7 +22,11 @@ export async function examineDatabase(config: Config, clock: Clock): Promise<Fin
   if (address.dialect === 'sqlite' && !address.file.startsWith(':memory:') && !existsSync(address.file)) {
     return [fail('database', `${address.file} does not exist`, 'Start the server or run: gatehouse migrate up')];
   }
-  const database = openDatabase({ dialect, config: knexConfig({ databaseUrl: config.databaseUrl, poolSize: 1 }) });
+  const database = openDatabase({
+    dialect,
+    config: knexConfig({ databaseUrl: config.databaseUrl, poolSize: 1 }),
+    ...pooling(address),
+  });
   try {
     const [row] = await database.rows<{ version: string; seconds: number | string | null }>(QUESTION[dialect], []);
     const version = row?.version ?? 'unknown version';

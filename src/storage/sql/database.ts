@@ -44,9 +44,16 @@ interface DatabaseInput {
   config: Knex.Config;
   /** PostgreSQL: let the server keep the plans of our statements. */
   prepared?: boolean;
+  /** A statement that begins each transaction, where limits cannot be set once for a connection. */
+  limitsOfTransaction?: string;
 }
 
-export function openDatabase({ dialect, config, prepared = true }: DatabaseInput): Database & { knex: Knex } {
+export function openDatabase({
+  dialect,
+  config,
+  prepared = true,
+  limitsOfTransaction,
+}: DatabaseInput): Database & { knex: Knex } {
   const knex = createKnex(config);
   let statements = 0;
   knex.on('query', () => {
@@ -98,6 +105,7 @@ export function openDatabase({ dialect, config, prepared = true }: DatabaseInput
       const once = () =>
         knex.transaction(async (trx) => {
           worked = false;
+          if (limitsOfTransaction !== undefined) await trx.raw(limitsOfTransaction);
           const result = await work(statementsOn(trx, dialect, nameOf));
           worked = true;
           return result;

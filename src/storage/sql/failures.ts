@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../../kit/errors.ts';
+import { StoreRefusal, StoreUnavailableError } from '../../kit/errors.ts';
 import { tlsFailure } from '../tls-failure.ts';
 
 /**
@@ -162,10 +162,17 @@ export function translate(error: unknown, failed: WeakMap<object, string>): Erro
   if (error instanceof StoreUnavailableError || error instanceof DatabaseError) return error;
   const refusal = tlsFailure(error);
   if (refusal) return new StoreUnavailableError('database', refusal);
+  if (POOLED.has(codeOf(error))) return new StoreUnavailableError('database', new StoreRefusal(NEEDS_POOLER_WORD));
   const failure = classify(error);
   const safe = withoutValues(error, failed);
   return failure === 'unavailable' || failure === 'conflict' ? new StoreUnavailableError('database', safe) : safe;
 }
+
+/** A prepared statement that is not there, or is there twice: it was prepared on another connection. */
+const POOLED = new Set(['26000', '42P05']);
+const NEEDS_POOLER_WORD =
+  'a pooler in front of PostgreSQL passes each transaction to another connection, where prepared statements are lost: ' +
+  'add ?pooler=transaction to DATABASE_URL, or let the pooler work by session';
 
 /** Codes of drivers: `23505`, `ER_DUP_ENTRY`, `SQLITE_CONSTRAINT`, `ECONNREFUSED`. */
 const DRIVER_CODE = /^([0-9A-Z]{5}|(ER|SQLITE|PROTOCOL)_\w+|E[A-Z_]+)$/;

@@ -1,6 +1,11 @@
 import { createRequire } from 'node:module';
 import type { Knex } from 'knex';
-import { readDatabaseAddress, type ServerAddress, type SqliteAddress } from '../../config/database-address.ts';
+import {
+  type DatabaseAddress,
+  readDatabaseAddress,
+  type ServerAddress,
+  type SqliteAddress,
+} from '../../config/database-address.ts';
 import { createConnectionLife, type PooledConnection } from './connection-life.ts';
 import { mariadbConnection, postgresConnection } from './driver-options.ts';
 import { migrationSource } from './migrations/index.ts';
@@ -69,12 +74,13 @@ const SERVERS: Record<
       ...postgresConnection(address),
       connectionTimeoutMillis: timeouts.connectMs,
       keepAlive: true,
-      statement_timeout: timeouts.statementMs,
-      lock_timeout: timeouts.lockMs,
-      idle_in_transaction_session_timeout: timeouts.statementMs * 2,
       types: { getTypeParser: postgresParser() },
     } as Knex.PgConnectionConfig,
-    pool: poolOf(poolSize, timeouts, (connection, done) => done(null, connection)),
+    pool: poolOf(poolSize, timeouts, (connection, done) => {
+      // With a pooler by transaction the next statement may meet another connection, and this one somebody else.
+      if (!address.postgres.prepared) done(null, connection);
+      else connection.query(postgresLimits(timeouts, 'set'), (error) => done(error, connection));
+    }),
   }),
 
   mariadb: (address, poolSize, timeouts) => ({
@@ -130,6 +136,25 @@ function setUpSqlite(connection: SqliteConnection, done: Done, attempt = 1): voi
     }
   });
 }
+
+/** Not in the startup packet: PgBouncer refuses parameters there that it does not track. 0 is no limit. */
+const postgresLimits = ({ statementMs, lockMs }: SqlTimeouts, set: 'set' | 'set local'): string =>
+  Object.entries({
+    statement_timeout: statementMs,
+    lock_timeout: lockMs,
+    idle_in_transaction_session_timeout: statementMs * 2,
+  })
+    .map(([name, ms]) => `${set} ${name} = ${ms}`)
+    .join('; ');
+
+/** What openDatabase needs to know: behind a pooler by transaction nothing may be left on a connection. */
+export const pooling = (
+  address: DatabaseAddress,
+  timeouts: SqlTimeouts = SQL_TIMEOUTS,
+): { prepared: boolean; limitsOfTransaction?: string } =>
+  address.dialect !== 'postgres' || address.postgres.prepared
+    ? { prepared: true }
+    : { prepared: false, limitsOfTransaction: postgresLimits(timeouts, 'set local') };
 
 function setUpMariadb(connection: GuardedConnection, timeouts: SqlTimeouts, done: Done): void {
   const seconds = (ms: number): number => (ms === 0 ? 31_536_000 : Math.ceil(ms / 1000));

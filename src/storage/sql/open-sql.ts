@@ -10,7 +10,7 @@ import { createConsentStore } from './consent-store.ts';
 import { createDataKeyStore } from './data-key-store.ts';
 import { openDatabase } from './database.ts';
 import { createIdempotentRequestStore } from './idempotent-request-store.ts';
-import { knexConfig, SQL_TIMEOUTS, type SqlTimeouts } from './knex-config.ts';
+import { knexConfig, pooling, SQL_TIMEOUTS, type SqlTimeouts } from './knex-config.ts';
 import { createLeaseStore } from './lease-store.ts';
 import { createMigrator } from './migrator.ts';
 import { createProviderKeyStore } from './provider-key-store.ts';
@@ -56,8 +56,7 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
   const database = openDatabase({
     dialect,
     config: knexConfig({ ...settings, timeouts: limits }),
-    // A connection pooler between us and PostgreSQL may not know them.
-    prepared: address.dialect === 'sqlite' || address.postgres.prepared,
+    ...pooling(address, limits),
   });
 
   return {
