@@ -166,7 +166,7 @@ for (const [name, createDatabase] of Object.entries(BACKENDS)) {
         expect(await stores.dataKeys.list()).to.deep.equal([{ name: 'seal', sealed: 'v1.x', createdAt: 17e11 }]);
         expect(await stores.throttle.take(apart(growing('key')), 2)).to.deep.equal([2000]);
         expect((await stores.audit.list({ limit: 1 }))[0]).to.include({ id: 'evt_1', type: 'account.created' });
-        expect(await stores.leases.acquire('job', 'other', 1, 1)).to.equal(false);
+        expect(await stores.leases.acquire('job', 'other', 17e11 - 1, 1)).to.equal(false);
         expect(await stores.leases.acquire(newId('job'), 'other', 1, 1)).to.equal(true);
       });
     });
