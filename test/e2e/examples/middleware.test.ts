@@ -312,11 +312,11 @@ for (const kind of KINDS) {
     for (const mode of ['remote', 'auto'] as const) {
       describe(`asking Gatehouse, in mode ${mode}`, () => {
         it('lets an API key pass, by either header', async () => {
-          const { key, id } = await apiKeyOf(harness, user, { environment: 'test', scopes: ['read'] });
+          const { key, id } = await apiKeyOf(harness, user, { scopes: ['read'] });
           for (const headers of [bearer(key), { 'x-api-key': key }]) {
             const { status, body } = await ask(mode, '/v1/whoami', headers as Record<string, string>);
             expect(status).to.equal(200);
-            expect(body.auth).to.include({ method: 'api_key', subject: user.id, key_id: id, environment: 'test' });
+            expect(body.auth).to.include({ method: 'api_key', subject: user.id, key_id: id, environment: 'live' });
             const post = await ask(
               mode,
               '/v1/notes',
@@ -330,6 +330,12 @@ for (const kind of KINDS) {
             expect(post.status).to.equal(403);
             expect(post.headers.get('www-authenticate')).to.include('error="insufficient_scope", scope="write"');
           }
+        });
+
+        it('lets no key of the test environment pass unless it is told to', async () => {
+          const { key } = await apiKeyOf(harness, user, { environment: 'test', scopes: ['read'] });
+          const { status } = await ask(mode, '/v1/whoami', { 'x-api-key': key });
+          expect(status).to.equal(401);
         });
 
         it('one answer does not serve another requirement', async () => {
