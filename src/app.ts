@@ -55,6 +55,7 @@ import { createUnreadableRequests, isConnectionFault, type UnreadableRequest } f
 import { monotonicMs } from './kit/clock.ts';
 import { createDigester } from './kit/digest.ts';
 import { AppError } from './kit/errors.ts';
+import { withinBudget } from './kit/request-budget.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Services } from './services.ts';
 
@@ -396,6 +397,8 @@ export function createApp(services: Services, { version }: { version: string }):
       write: (ctx, error) => ((ctx.state.route as Route | undefined)?.writeError ?? writeByAccept)(ctx, error),
     }),
   );
+  const budgetMs = config.requestBudgetSeconds * 1000;
+  app.use((_ctx, next) => withinBudget(budgetMs, next));
   app.use(gate({ issuer, enforceHttps: config.production || https }));
   app.use(async (ctx) => {
     ctx.path = withoutBase(ctx.path, basePath);

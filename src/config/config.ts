@@ -73,6 +73,9 @@ export const SETTINGS = {
     .max(1_048_576)
     .default(65_536)
     .describe('Request line and headers together may be so large, in bytes; a larger request is refused with 431.'),
+  GATEHOUSE_REQUEST_BUDGET: duration('10s', { min: 1, max: 300 }).describe(
+    'For so long one request may ask the stores; then it is refused with 503. Each statement has shorter limits of its own.',
+  ),
   GATEHOUSE_DATA_DIR: z.string().min(1).default('data').describe('Where development keeps what it generates.'),
   GATEHOUSE_TRUSTED_PROXIES: list.describe(
     'Addresses or CIDR ranges of proxies whose `X-Forwarded-*` headers are believed, comma-separated. Of public addresses, together at most as many as one /8 of IPv4 and one /20 of IPv6.',
@@ -293,6 +296,7 @@ export interface Config {
   redisPrefix: string | null;
   workers: number;
   maxHeaderBytes: number;
+  requestBudgetSeconds: number;
   logLevel: Parsed['LOG_LEVEL'];
   tls: { certFile: string; keyFile: string } | null;
   dataDirectory: string;
@@ -373,6 +377,7 @@ export function parseConfig(env: Env, defaults: Readonly<Record<string, string>>
     logLevel: settings.LOG_LEVEL,
     tls,
     maxHeaderBytes: settings.GATEHOUSE_MAX_HEADER_BYTES,
+    requestBudgetSeconds: settings.GATEHOUSE_REQUEST_BUDGET,
     dataDirectory: settings.GATEHOUSE_DATA_DIR,
     trustedProxies: settings.GATEHOUSE_TRUSTED_PROXIES,
     metrics: {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import type { Digester } from '../../kit/digest.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
+import { outsideBudget } from '../../kit/request-budget.ts';
 import type { Counter, Counters, Settlement, ThrottleStore } from './throttle-store.ts';
 
 /** Growing delays: `freeAttempts` at once, then a wait that doubles from `firstDelaySeconds` up to `maxDelaySeconds`. */
@@ -125,7 +126,8 @@ export function createThrottle({
     if (longest > 0) return { kind: 'refused', by, retryAfterSeconds: Math.ceil(longest / 1000) };
     return {
       kind: 'begun',
-      end: (how) => settle(at, counters, how === 'succeeded' ? 'forget' : 'give-back', nowMs),
+      // However late: what the store's slowness ended is no failed attempt.
+      end: (how) => outsideBudget(() => settle(at, counters, how === 'succeeded' ? 'forget' : 'give-back', nowMs)),
     };
   }
 

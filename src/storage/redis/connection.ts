@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { readRedisAddress } from '../../config/redis-address.ts';
 import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { Log } from '../../kit/log.ts';
+import { requireTime } from '../../kit/request-budget.ts';
 import { tlsFailure } from '../tls-failure.ts';
 import { tlsOptions } from '../tls-options.ts';
 import { namesBefore, type RedisNames } from './names.ts';
@@ -64,6 +65,7 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
     names: namesBefore(),
 
     async run(work) {
+      requireTime();
       try {
         return await work(redis);
       } catch (error) {

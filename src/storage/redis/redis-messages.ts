@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { newId } from '../../kit/ids.ts';
 import type { Log } from '../../kit/log.ts';
+import { outsideBudget } from '../../kit/request-budget.ts';
 import { createLocalMessages } from '../local-messages.ts';
 import type { Messages } from '../stores.ts';
 import type { Unreadable } from '../unreadable.ts';
@@ -54,8 +55,11 @@ export function createRedisMessages({
     async publish(topic, body) {
       await local.publish(topic, body);
       try {
-        await connection.run((redis) =>
-          Promise.all(channelsOf(topic).map((channel) => redis.publish(channel, `${ownId} ${body}`))),
+        // However late: what it tells of is done.
+        await outsideBudget(() =>
+          connection.run((redis) =>
+            Promise.all(channelsOf(topic).map((channel) => redis.publish(channel, `${ownId} ${body}`))),
+          ),
         );
       } catch (error) {
         log.warn({ err: error, topic }, 'a message to the other processes was lost');

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import createKnex, { type Knex } from 'knex';
 import { monotonicMs } from '../../kit/clock.ts';
+import { requireTime } from '../../kit/request-budget.ts';
 import type { Dialect } from './dialect.ts';
 import { classify, isConnectionLost, isReadOnlyServer, translate, wasNotSent } from './failures.ts';
 
@@ -68,6 +69,7 @@ export function openDatabase({
   /** `isHarmless`: whether the work may be done again after the connection was lost, because it was not done. */
   async function attempt<T>(work: () => Promise<T>, isHarmless = wasNotSent): Promise<T> {
     for (let tried = 1, start = monotonicMs(); ; tried += 1) {
+      requireTime();
       try {
         return await work();
       } catch (error) {
@@ -174,7 +176,11 @@ function rawStatements(
   dialect: Dialect,
   nameOf: (sql: string) => string | undefined,
 ): Omit<Statements, 'insertIfAbsent'> {
-  const raw = (sql: string, values: readonly Value[]): Knex.Raw => knex.raw(sql, values as Value[]);
+  const raw = (sql: string, values: readonly Value[]): Knex.Raw => {
+    // Of a transaction each statement by itself: what was done is rolled back.
+    requireTime();
+    return knex.raw(sql, values as Value[]);
+  };
   const named = (sql: string, values: readonly Value[]): Knex.Raw => {
     const name = nameOf(sql);
     return name === undefined ? raw(sql, values) : raw(sql, values).options({ name });
