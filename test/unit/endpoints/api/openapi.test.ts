@@ -175,7 +175,7 @@ describe('the OpenAPI document', () => {
     const namesOf = (key: string): string[] =>
       (find(document, key).parameters ?? []).map((parameter) => ('name' in parameter ? parameter.name : ''));
     expect(namesOf('GET /v1/api-keys')).to.deep.equal(['limit', 'cursor', 'environment']);
-    expect(namesOf('DELETE /v1/api-keys/{id}')).to.deep.equal(['id']);
+    expect(namesOf('DELETE /v1/api-keys/{id}')).to.deep.equal(['id', 'descendants']);
     expect(namesOf('GET /v1/auth/verify')).not.to.include('credential');
     expect(find(document, 'GET /v1/auth/verify').requestBody).to.equal(undefined);
   });
@@ -193,7 +193,7 @@ describe('the OpenAPI document', () => {
 
   it('has the members of a dialect under its names, without those it fixes, and the forms it takes', () => {
     const login = find(documentOf(dialectOf('openmemoryx')), 'POST /api/auth/login');
-    expect(Object.keys(jsonBody(login).properties ?? {})).to.deep.equal(['username', 'password']);
+    expect(Object.keys(jsonBody(login).properties ?? {})).to.deep.equal(['username', 'password', 'device_token']);
     expect(jsonBody(login).required).to.deep.equal(['username', 'password']);
     expect(Object.keys(login.requestBody?.content ?? {})).to.include('application/x-www-form-urlencoded');
     const create = find(documentOf(dialectOf('openmemoryx')), 'POST /api/keys');
