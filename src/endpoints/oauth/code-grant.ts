@@ -60,10 +60,12 @@ export function createCodeGrant({
     }
     const unit = newTokenUnit();
     unit.known = record;
-    unit.grant = grants.ofCode(record);
+    // Of a code from before codes carried it the grant is stored already, and the adapter puts it into the unit.
+    const carried = grants.ofCode(record);
+    unit.grant = carried;
     ctx.state.tokenUnit = unit;
     await runEngine(ctx, 'authorization_code', grantParameters(parameters), client.id);
-    if (unit.grant) unit.inserts.push(grants.fitted(unit.grant, unit.inserts, ctx.body as TokenResponse));
+    if (carried) unit.inserts.push(grants.fitted(carried, unit.inserts, ctx.body as TokenResponse));
     if (!(await tokens.commit(toCommit(unit, clock.nowMs())))) throw await endGrant(ctx, record);
     return ctx.body as TokenResponse;
   };

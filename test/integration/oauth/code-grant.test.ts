@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { createTokenCodec } from '../../../src/endpoints/oauth/token-codec.ts';
+import { createSealer } from '../../../src/kit/seal.ts';
 import { ADA, Browser } from '../../support/browser.ts';
 import {
   type Authorized,
@@ -64,6 +66,25 @@ describe('the authorization code grant', () => {
     const tokens = won[0]?.json();
     expect(await isActive(tokens.access_token)).to.equal(false);
     await expectRefused(refresh(harness, web, tokens.refresh_token));
+  });
+
+  it('redeems a code from before codes carried their grant, once', async () => {
+    const authorized = await ask();
+    const { digester, dataKeys, clock, stores } = harness.services;
+    const codec = createTokenCodec({ digester, sealer: createSealer([dataKeys.seal]), clock });
+    const record = await stores.tokens.find('AuthorizationCode', codec.keyOf('AuthorizationCode', authorized.code));
+    if (!record) throw new Error('the code is not stored');
+    const { grant, ...payload } = codec.decode(record, authorized.code);
+    const { grantId = '', clientId = '', accountId = '' } = payload;
+    await stores.tokens.save(codec.encode('AuthorizationCode', authorized.code, payload, 60));
+    await stores.tokens.save(codec.encode('Grant', grantId, { kind: 'Grant', clientId, accountId, ...grant }, 3600));
+
+    const redeemed = await redeem(harness, web, authorized);
+    expect([redeemed.status, redeemed.json().scope]).to.deep.equal([200, 'read']);
+    const next = await refresh(harness, web, redeemed.json().refresh_token);
+    expect(next.status).to.equal(200);
+    await expectRefused(redeem(harness, web, authorized));
+    expect(await isActive(next.json().access_token)).to.equal(false);
   });
 
   it('ends everything that came of a code when its holder uses it again', async () => {
