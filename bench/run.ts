@@ -7,6 +7,7 @@
  *   --sql-only        without Redis
  *   --rounds N        rounds of the comparison (3)
  *   --seconds N       length of each run (4)
+ *   --only TEXT       only the measurements with this in their name, without statements per flow (`flood`, `login`, `introspection` …)
  */
 import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     'sql-only': { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
+    only: { type: 'string' },
   },
 });
 
@@ -45,7 +47,7 @@ try {
   else if (values.purge) await measurePurge(setting);
   else if (values.profile) await profile(setting, { folder: resolve(values.profile), seconds: Number(values.seconds) });
   else {
-    const length = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+    const length = { rounds: Number(values.rounds), seconds: Number(values.seconds), only: values.only };
     if (!values.verify) await measureTargets(setting, length);
     await measureVerify(setting, length);
   }

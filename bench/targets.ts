@@ -30,11 +30,11 @@ const REST_MS = 5000;
 
 export async function measureTargets(
   { postgres, redisUrl, print }: Setting,
-  { rounds, seconds }: { rounds: number; seconds: number },
+  { rounds, seconds, only }: { rounds: number; seconds: number; only?: string | undefined },
 ): Promise<void> {
   const databases: Databases = { databaseUrl: postgres.url, redisUrl };
   const fixture = await prepare(databases);
-  const costs = await countStatements(databases, fixture);
+  const costs = only === undefined ? await countStatements(databases, fixture) : [];
   print(
     table(
       ['per flow', 'SQL', 'Redis'],
@@ -46,7 +46,7 @@ export async function measureTargets(
   const baseline = await startBaseline(fixture);
   await sleep(REST_MS);
   const memory = { gatehouse: residentMb(gatehouse.pid), baseline: residentMb(baseline.pid) };
-  const kinds = oauthRequests(fixture);
+  const kinds = oauthRequests(fixture).filter(({ name }) => name.includes(only ?? ''));
   const comparisons = await compare({ gatehouse, baseline, kinds, rounds, seconds, progress: print });
   await sleep(REST_MS);
   const later = { gatehouse: residentMb(gatehouse.pid), baseline: residentMb(baseline.pid) };

@@ -32,7 +32,7 @@ export function verifyRequests(
 
   return [
     kind('verify, API key', 0.5, () => get(bearer(key), active)),
-    kind('verify, API key in the body', 0.5, () => ({
+    kind('verify, API key in the body', 0.6, () => ({
       ...get({ 'Content-Type': 'application/json' }, active),
       method: 'POST',
       requests: [{ body: JSON.stringify({ credential: key }) }],

@@ -23,9 +23,12 @@ export interface Device {
   writeSync(bytes: Buffer): number;
 }
 
-/** How long a line may wait for others to be written with it, in milliseconds, and how many characters are written at once. */
+/**
+ * How long a line may wait for others to be written with it, in milliseconds, and how many characters are written at once: half of
+ * what a pipe holds. Each write wakes a thread, which takes the core away from the requests.
+ */
 const GATHER_MS = 100;
-const GATHER_LENGTH = 8192;
+const GATHER_LENGTH = 32_768;
 /** Bytes that may wait, about five thousand lines. */
 const MOST_WAITING = 1_048_576;
 /** A pipe that is full has room as soon as its reader reads; a disk that is full has none for a while. Milliseconds. */

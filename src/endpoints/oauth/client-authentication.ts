@@ -277,6 +277,8 @@ function assertionSubject(assertion: string, parameters: Parameters): string {
   throw new AppError('invalid_request', { public: "'client_assertion' is not a JWT with a subject" });
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** RFC 6749 2.3.1: id and secret are form-encoded before they are joined. */
 function decodeBasic(header: string): { clientId: string; secret: string } {
   const malformed = (): AppError =>
@@ -286,7 +288,7 @@ function decodeBasic(header: string): { clientId: string; secret: string } {
   const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header);
   if (!match?.[1]) throw malformed();
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(match[1], 'base64'));
+    const text = decoder.decode(Buffer.from(match[1], 'base64'));
     const colon = text.indexOf(':');
     if (colon < 1 || colon === text.length - 1) throw malformed();
     const decode = (part: string): string => decodeURIComponent(part.replaceAll('+', ' '));

@@ -36,7 +36,7 @@ export function createIntrospection({
   includesUsualEnvironment: (environments: readonly string[] | undefined) => boolean;
 }): (ctx: Context) => Promise<void> {
   return async (ctx) => {
-    ctx.set('Cache-Control', 'no-store');
+    ctx.res.setHeader('Cache-Control', 'no-store');
     const parameters = await readParameters(ctx);
     const caller = await authenticate(ctx, parameters);
     if (isPublicClient(caller)) {
@@ -49,15 +49,15 @@ export function createIntrospection({
     const token = isLookedFor ? await findToken(text) : null;
     if (!token && (await mayBeKey(text))) {
       const key = await findApiKey(ctx, text, environments);
-      ctx.body = key?.method === 'api_key' ? aboutKey(key) : { active: false };
+      answer(ctx, key?.method === 'api_key' ? aboutKey(key) : INACTIVE);
       return;
     }
     const audience = token?.audience === undefined ? null : await findResource(token.audience);
     if (!token || token.used || (token.clientId !== caller.id && audience?.clientId !== caller.id)) {
-      ctx.body = { active: false };
+      answer(ctx, INACTIVE);
       return;
     }
-    ctx.body = {
+    answer(ctx, {
       active: true,
       iss: issuer,
       sub: token.subject,
@@ -69,8 +69,16 @@ export function createIntrospection({
       jti: token.jti,
       token_type: token.use === 'access_token' ? tokenType(token) : undefined,
       cnf: token.confirmation ? toClaim(token.confirmation) : undefined,
-    };
+    });
   };
+}
+
+const INACTIVE = { active: false };
+
+/** As Koa would write it, without looking up what JSON is called. */
+function answer(ctx: Context, body: object): void {
+  ctx.res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  ctx.body = JSON.stringify(body);
 }
 
 function readEnvironments(given: string | readonly string[] | undefined): readonly string[] | undefined {
