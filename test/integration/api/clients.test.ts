@@ -111,6 +111,7 @@ describe('clients that users make', () => {
     await harness.services.manageAccounts.setScopes(owner.id, ['read']);
     expect((await verify(harness, value, { required_scopes: ['write'] })).status).to.equal(403);
     expect((await verify(harness, value, { required_scopes: ['read'] })).status).to.equal(200);
+    expect((await good(tokenOf(client))).scope).to.equal('read');
   });
 
   it('are nobody else’s, and no client of the operator is anybody’s', async () => {

@@ -169,6 +169,24 @@ describe('forward-auth', () => {
     expect(await auditOf(exposed, 'credential.exposed')).to.deep.equal([]);
   });
 
+  it('takes its requirements from the query or from X-Gatehouse-Require, never from both', async () => {
+    const both = { ...withKey(), 'x-gatehouse-require': 'scope=read' };
+    expect((await ask('?scope=manage', both)).status).to.equal(400);
+    expect((await ask('', both)).status).to.equal(400);
+    expect((await ask('/things', both)).status).to.equal(200);
+    expect((await ask('/things', { ...both, 'x-gatehouse-require': 'scope=manage' })).status).to.equal(403);
+  });
+
+  it('lets trusted proxies ask in the way of Envoy, and nobody else', async () => {
+    const eve = await newPerson(exposed);
+    const evesKey = await newKey(exposed, eve);
+    for (const path of ['/', '/things', '/things?x=1']) {
+      expect((await ask(path, withKey())).status, path).to.equal(200);
+      const reply = await ask(path, { 'x-api-key': evesKey.key }, 'GET', exposed);
+      expect([path, reply.status, reply.headers['x-auth-subject'] || '']).to.deep.equal([path, 404, '']);
+    }
+  });
+
   it('reads what its own kind of proxy sets: a caller cannot tell it of another request', async () => {
     const person = await signIn(harness, await createAccount(harness));
     const login = await call(harness, 'POST /v1/auth/login', {

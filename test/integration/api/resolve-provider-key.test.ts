@@ -19,6 +19,7 @@ import {
   type TestClient,
   token,
 } from '../../support/builders.ts';
+import { createProofKeys, proofFor } from '../../support/dpop.ts';
 import { type Harness, type Reply, startHarness } from '../../support/harness.ts';
 
 const VALUE = 'sk-proj-the-stored-value-of-ada';
@@ -89,6 +90,22 @@ describe('the provider key of a user', () => {
     expect(await outcome(resolve({ credential: key.key }, wrong))).to.equal('401 invalid_client');
   });
 
+  it('is not handed to whoever shows a token that was bound to a key or to a person', async () => {
+    const keys = await createProofKeys();
+    const fields = { grant_type: 'client_credentials', scope: 'provider-keys:use', resource: harness.issuer };
+    const bound = await token(harness, gateway, fields, {
+      dpop: await proofFor(harness.url('/oauth2/token'), keys),
+    });
+    expect(bound.json().token_type).to.equal('DPoP');
+    const web = await createClient(harness, { resources: [harness.issuer] });
+    const persons = await obtainTokens(harness, web, { who: ada, scope: 'openid read', resource: harness.issuer });
+    for (const value of [bound.json().access_token, persons.access_token]) {
+      const reply = await resolve({ credential: key.key }, { authorization: `Bearer ${value}` });
+      expect(await outcome(reply)).to.equal('401 invalid_client');
+      expect(reply.text).to.not.contain(VALUE);
+    }
+  });
+
   it('is handed to nobody else, whatever they show', async () => {
     const stranger = await createClient(harness);
     const refused: [string, Record<string, string>][] = [
@@ -155,6 +172,10 @@ describe('the provider key of a user', () => {
     expect(data).to.have.length(1);
     const bad = await resolve({ credential: key.key, provider_key: 'with a space in it' });
     expect(bad.status).to.equal(400);
+    // The key of a provider was meant; one of ours would be told to a stranger.
+    for (const ours of [key.key, ada.token]) {
+      expect(await outcome(resolve({ credential: key.key, provider_key: ours }))).to.equal('400 invalid_request');
+    }
     const [event] = await auditOf(harness, 'provider_key.passed_through', ada.id);
     expect(event?.details).to.deep.equal({ provider: 'openai', credentialId: key.id });
   });

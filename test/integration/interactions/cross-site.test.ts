@@ -46,6 +46,23 @@ describe('the forms of our pages', () => {
     ['switch-account', atConsent, {}],
   ];
 
+  it('take no consent where a person who is signed in has to sign in again', async () => {
+    const browser = await atConsent();
+    await browser.open(authorization(harness, web, { prompt: 'login consent' }).url);
+    expect(browser.page.heading).to.equal('Sign in');
+    const path = `/interaction/${uidOf(browser)}`;
+    expectPage(await post(browser.jar, `${path}/consent`, { csrf: csrfOf(browser) }), 400);
+    expect((await browser.open(path)).heading).to.equal('Sign in');
+  });
+
+  it('are shown for the interaction of the cookie and no other', async () => {
+    const [one, another] = [await atSignIn(), await atSignIn()];
+    const [own, foreign] = [`/interaction/${uidOf(one)}`, `/interaction/${uidOf(another)}`];
+    const cookie = one.jar.header(new URL(harness.url(own)));
+    expect((await harness.get(own, { cookie })).status).to.equal(200);
+    expectPage(await harness.get(foreign, { cookie, accept: 'text/html' }), 400);
+  });
+
   for (const [action, arrive, fields] of steps) {
     it(`${action} (${arrive === atSignIn ? 'before' : 'after'} signing in): need their token`, async () => {
       const browser = await arrive();

@@ -191,6 +191,31 @@ describe('the session of a browser', () => {
   });
 });
 
+describe('the session of a browser that was kept for longer than sessions may last now', () => {
+  let harness: Harness;
+  let lifetimes: { sessionAbsolute: number };
+  before(async () => {
+    harness = await startHarness({
+      adjust(services) {
+        const own = { ...services.config.lifetimes, sessionAbsolute: 5 * HOUR };
+        lifetimes = own;
+        Object.assign(services, { config: { ...services.config, lifetimes: own } });
+      },
+    });
+  });
+  after(() => harness?.[Symbol.asyncDispose]());
+
+  it('ends all the same', async () => {
+    const { browser } = await authorize(harness, DEMO.web);
+    const silently = async () =>
+      (await browser.open(authorization(harness, DEMO.web, { prompt: 'none' }).url)).answer.get('error');
+    using _ = travel(1.5 * HOUR);
+    expect(await silently()).to.equal(null);
+    lifetimes.sessionAbsolute = HOUR;
+    expect(await silently()).to.equal('login_required');
+  });
+});
+
 describe('the session of a browser at an https issuer', () => {
   let harness: Harness;
   before(async () => {

@@ -2,7 +2,16 @@ import { createServer } from 'node:http';
 import { expect } from 'chai';
 import { SignJWT } from 'jose';
 import { Browser } from '../../support/browser.ts';
-import { authorization, authorize, CALLBACK, claimsOf, DEMO, redeem } from '../../support/builders.ts';
+import {
+  API,
+  authorization,
+  authorize,
+  CALLBACK,
+  claimsOf,
+  createClient,
+  DEMO,
+  redeem,
+} from '../../support/builders.ts';
 import { freePort } from '../../support/free-port.ts';
 import { type Fields, type Harness, startHarness } from '../../support/harness.ts';
 
@@ -162,6 +171,15 @@ describe('the authorization request', () => {
     expect(tokens.scope).to.equal('read');
     const plain = await authorize(harness, DEMO.web, { scope: 'openid nonsense' });
     expect((await redeem(harness, DEMO.web, plain)).json().scope).to.equal('openid');
+  });
+
+  it('cannot ask for a single claim of a scope that the client was not given', async () => {
+    const web = await createClient(harness, { scopes: ['openid', 'read'], resources: [API] });
+    const claims = (name: string) => JSON.stringify({ userinfo: { [name]: null } });
+    const ask = (name: string) =>
+      new Browser(harness).open(authorization(harness, web, { scope: 'openid', claims: claims(name) }).url);
+    expect((await ask('email')).answer.get('error')).to.equal('invalid_request');
+    expect((await ask('sub')).heading).to.equal('Sign in');
   });
 
   it('that asks for nothing the client may have is refused', async () => {

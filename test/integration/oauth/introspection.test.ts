@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import {
   API,
+  createAccount,
   createClient,
   createResource,
   DEMO,
@@ -155,7 +156,6 @@ describe('introspection', () => {
   });
 
   it('says that the tokens of a disabled account are not active', async () => {
-    const { createAccount } = await import('../../support/builders.ts');
     const who = await createAccount(harness);
     for (const [resource, api] of [
       [opaque.identifier, opaque.api],
@@ -180,6 +180,39 @@ describe('introspection', () => {
     await harness.services.manageClients.remove(machine.id);
     expect((await introspect(harness, opaque.api, tokens.access_token)).json()).to.deep.equal(INACTIVE);
     expect((await introspect(harness, DEMO.api, jwt)).json()).to.deep.equal(INACTIVE);
+  });
+
+  it('says that a token of a deleted client is not active when another client gets its id', async () => {
+    const fields = { grantTypes: ['client_credentials' as const], resources: [API] };
+    const first = await createClient(harness, { ...fields, id: 'once-more' });
+    const jwt = (await token(harness, first, { grant_type: 'client_credentials' })).json().access_token;
+    expect((await introspect(harness, DEMO.api, jwt)).json().active).to.equal(true);
+    await harness.services.manageClients.remove(first.id);
+    using _ = travel(5);
+    const second = await createClient(harness, { ...fields, id: 'once-more' });
+    expect((await introspect(harness, DEMO.api, jwt)).json()).to.deep.equal(INACTIVE);
+    const own = (await token(harness, second, { grant_type: 'client_credentials' })).json().access_token;
+    expect((await introspect(harness, DEMO.api, own)).json().active).to.equal(true);
+  });
+
+  it('says that a token is not active once its session or its grant is gone, whatever else is there', async () => {
+    const { stores } = harness.services;
+    const [one, two] = [await createAccount(harness), await createAccount(harness)];
+    const { identifier: resource } = opaque;
+    const bound = await obtainTokens(harness, web, { scope: 'openid read', resource, who: one });
+    const offline = await obtainTokens(harness, web, { scope: 'openid read offline_access', resource, who: two });
+    for (const { access_token } of [bound, offline]) {
+      expect((await introspect(harness, opaque.api, access_token)).json().active).to.equal(true);
+    }
+    for (const [kind, { account }, { access_token }] of [
+      ['Session', one, bound],
+      ['Grant', two, offline],
+    ] as const) {
+      const found = await stores.tokens.listByAccount(kind, account.id, 10);
+      expect(found).to.have.length(1);
+      for (const { id } of found) await stores.tokens.remove(kind, id);
+      expect([kind, (await introspect(harness, opaque.api, access_token)).json()]).to.deep.equal([kind, INACTIVE]);
+    }
   });
 
   it('needs the token in a form body, once', async () => {

@@ -82,6 +82,8 @@ describe('redirect URIs', () => {
     await expectPage(web, { redirect_uri: '' });
     await expectPage(web, { redirect_uri: [PLAIN, PLAIN] });
     await expectPage(web, { redirect_uri: [PLAIN, 'https://evil.example/cb'] });
+    const one = await createClient(harness, { redirectUris: [PLAIN] });
+    await expectPage(one, { redirect_uri: undefined });
   });
 
   it('that are wrong lead to a page whatever else is wrong with the request', async () => {

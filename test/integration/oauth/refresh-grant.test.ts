@@ -205,6 +205,27 @@ describe('the refresh token grant', () => {
     expectRefused(await refresh(harness, web, second.refresh_token));
   });
 
+  it('answers no retry for a disabled account or an ended grant, also where the token itself is still there', async () => {
+    const { stores } = harness.services;
+    const [one, two] = [await createAccount(harness), await createAccount(harness)];
+    const disable = () => stores.accounts.update(one.account.id, { disabledAt: Date.now() }, Date.now());
+    const endGrant = async () => {
+      const grants = await stores.tokens.listByAccount('Grant', two.account.id, 10);
+      expect(grants).to.have.length(1);
+      for (const { id } of grants) await stores.tokens.remove('Grant', id);
+    };
+    for (const [who, end] of [
+      [one, disable],
+      [two, endGrant],
+    ] as const) {
+      const tokens = await obtainTokens(harness, web, { scope: SCOPE, resource: opaque.identifier, who });
+      expect((await refresh(harness, web, tokens.refresh_token)).status).to.equal(200);
+      expect((await refresh(harness, web, tokens.refresh_token)).status).to.equal(200);
+      await end();
+      expectRefused(await refresh(harness, web, tokens.refresh_token));
+    }
+  });
+
   it('ends when the password is set anew', async () => {
     const who = await createAccount(harness);
     const tokens = await obtainTokens(harness, web, { scope: SCOPE, resource: opaque.identifier, who });

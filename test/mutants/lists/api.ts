@@ -14,6 +14,10 @@ const envelope = noticedBy('provider-keys/envelope.test.ts');
 const addresses = noticedBy('api-keys/addresses.test.ts');
 const kitAddresses = noticedBy('kit/addresses.test.ts');
 const format = noticedBy('api-keys/key-format.test.ts');
+const apiKey = noticedBy('api-keys/api-key.test.ts');
+const answerAgain = noticedBy('api/answer-again.test.ts');
+const issueKey = noticedBy('api-keys/issue-key.test.ts');
+const refusals = noticedBy('api/refusals.test.ts');
 
 /** API keys, the vault, verification and forward-auth. */
 export const API: readonly Mutant[] = [
@@ -27,12 +31,12 @@ export const API: readonly Mutant[] = [
     'if (environments && !environments.includes(principal.environment ?? usualEnvironment)) {',
     'if (environments && environments.length === 0) {',
   ),
-  verify(
+  apiKey(
     'an expired key is live',
     "return key.expiresAt !== null && key.expiresAt <= nowMs ? 'expired' : 'active';",
     "return 'active';",
   ),
-  verify(
+  refusals(
     'the key of a disabled owner is live',
     "if (owner.disabledAt !== null) return refused('owner-disabled', entry.value);",
     '',
@@ -42,7 +46,7 @@ export const API: readonly Mutant[] = [
     "if (!isAllowedAddress(ip, key.allowedAddresses)) return refused('address-not-allowed', entry.value);",
     '',
   ),
-  verify(
+  answerAgain(
     'answers about bound keys are remembered by those who ask',
     'if (confirmation !== null || addressBound) return 0;',
     'if (confirmation !== null) return 0;',
@@ -57,7 +61,7 @@ export const API: readonly Mutant[] = [
     'if (previous && digests.matches(text, previous) && overlaps(previous.endsAt, clock.nowMs())) {',
     'if (previous && digests.matches(text, previous)) {',
   ),
-  rights(
+  issueKey(
     'a key may be given scopes that its owner does not have',
     'return (name) => forUsers.has(name) && owned.has(name) && (handed === null || handed.has(name));',
     'return (name) => forUsers.has(name) && (handed === null || handed.has(name));',

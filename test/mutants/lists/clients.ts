@@ -79,7 +79,6 @@ export const CLIENTS: readonly Mutant[] = [
     "id: digester.digest('ReplayMarker', `${jti}`),",
   ),
   assertion('an assertion may be issued by another client', 'issuer: client.id,', 'clockTolerance: 30,'),
-  assertion('an assertion may be about another client', 'subject: client.id,', 'maxTokenAge: undefined,'),
   certificate(
     'any certificate authenticates a client that registered one',
     "return matching.length > 0 ? null : 'the certificate is not registered';",

@@ -3,7 +3,6 @@ import { type Mutant, noticedBy } from '../mutant.ts';
 const code = noticedBy('oauth/code-grant.test.ts');
 const refresh = noticedBy('oauth/refresh-grant.test.ts');
 const credentials = noticedBy('oauth/client-credentials-grant.test.ts');
-const endpoint = noticedBy('oauth/token-endpoint.test.ts');
 const introspection = noticedBy('oauth/introspection.test.ts');
 const revocation = noticedBy('oauth/revocation.test.ts');
 const pkce = noticedBy('oauth/pkce.test.ts');
@@ -82,7 +81,7 @@ export const GRANTS: readonly Mutant[] = [
     'const scopes = asked ? given.filter((scope) => asked.includes(scope)) : given;',
     'const scopes = asked ?? given;',
   ),
-  resources(
+  credentials(
     'a client gets tokens for a resource server that it was not given',
     'const resource = client.resources.includes(identifier) ? await find(identifier) : null;',
     'const resource = await find(identifier);',
@@ -97,7 +96,7 @@ export const GRANTS: readonly Mutant[] = [
     'return resource.scopes.map((scope) => scope.name).filter((name) => own.has(name));',
     'return resource.scopes.map((scope) => scope.name).filter((name) => own.has(name) || name);',
   ),
-  endpoint(
+  credentials(
     'a client may use a grant type that it did not register',
     'if (!client.grantTypes.includes(grantType)) {',
     'if (!grantType) {',

@@ -5,15 +5,16 @@ const host = noticedBy('http/host.test.ts');
 const proxies = noticedBy('http/proxies.test.ts');
 const endpoint = noticedBy('oauth/token-endpoint.test.ts');
 const context = noticedBy('http/request-context.test.ts');
+const answerAgain = noticedBy('http/answer-again.test.ts');
 
 /** What every request passes, and answers that are given from memory. */
 export const HTTP: readonly Mutant[] = [
-  again(
+  answerAgain(
     'an answer that was read before a change is kept',
     'if (asked && asked.drops === drops) save(ctx, asked);',
     'if (asked) save(ctx, asked);',
   ),
-  again(
+  answerAgain(
     'an answer from memory does not know what a proxy said of the connection',
     "if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, value);",
     "if (name === 'x-forwarded-proto') continue; else if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, value);",

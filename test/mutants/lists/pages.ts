@@ -1,12 +1,13 @@
 import { type Mutant, noticedBy } from '../mutant.ts';
 
 const crossSite = noticedBy('interactions/cross-site.test.ts');
-const signIn = noticedBy('interactions/sign-in.test.ts');
-const consent = noticedBy('interactions/consent.test.ts');
 const session = noticedBy('interactions/session.test.ts');
 const throttle = noticedBy('limits/throttle.test.ts');
 const redirect = noticedBy('oauth/redirect-uri.test.ts');
 const consents = noticedBy('consents/consent.test.ts');
+const interaction = noticedBy('interactions/interaction.test.ts');
+const attacks = noticedBy('oauth/attacks.test.ts');
+const policies = noticedBy('oauth/policies.test.ts');
 
 /** The browser flow: sign-in, consent, redirects. */
 export const PAGES: readonly Mutant[] = [
@@ -30,22 +31,22 @@ export const PAGES: readonly Mutant[] = [
     "token: (subject) => digester.digest('csrf', subject),",
     "token: () => digester.digest('csrf', ''),",
   ),
-  signIn(
+  crossSite(
     'the interaction of another path is answered',
     "if (interaction.uid !== uid) throw new AppError('session_not_found');",
     '',
   ),
-  signIn(
+  crossSite(
     'somebody signs in where consent was asked for',
     "if (step.interaction.prompt.name !== 'login') throw new AppError('session_not_found');",
     '',
   ),
-  consent(
+  crossSite(
     'consent can be given where a sign-in was asked for',
     "if (interaction.prompt.name !== 'consent' || !accountId) throw new AppError('session_not_found');",
     "if (!accountId) throw new AppError('session_not_found');",
   ),
-  session(
+  interaction(
     'a step follows the session of another account',
     'if (!kept || kept.uid === session.uid || kept.accountId !== session.accountId) return;',
     'if (!kept || kept.uid === session.uid) return;',
@@ -55,12 +56,12 @@ export const PAGES: readonly Mutant[] = [
     'if (token === undefined && signedInAt !== undefined && sessionEnds <= clock.nowSeconds()) return undefined;',
     '',
   ),
-  session(
+  attacks(
     'a sign-in from before a password change counts',
     'if (!account || !signInCounts(account, signedInAt ?? Number.POSITIVE_INFINITY)) return undefined;',
     'if (!account) return undefined;',
   ),
-  consent(
+  policies(
     'the grant of another account is taken',
     'return allowed && allowed.accountId === accountId && allowed.clientId === clientId ? allowed : null;',
     'return allowed && allowed.clientId === clientId ? allowed : null;',

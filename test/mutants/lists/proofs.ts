@@ -5,7 +5,7 @@ const dpop = noticedBy('oauth/dpop.test.ts');
 const jwt = noticedBy('credentials/access-token-verifier.test.ts');
 const confusion = noticedBy('oauth/jwt-confusion.test.ts');
 const verify = noticedBy('api/verify.test.ts');
-const mtls = noticedBy('oauth/mtls.test.ts');
+const checkBinding = noticedBy('credentials/check-binding.test.ts');
 
 /** JWTs of our own, and the proofs of those who hold a bound token. */
 export const PROOFS: readonly Mutant[] = [
@@ -57,22 +57,22 @@ export const PROOFS: readonly Mutant[] = [
     'const currentWindow = (): number => Math.floor(clock.nowSeconds() / WINDOW_SECONDS);',
     'const currentWindow = (): number => Math.floor(clock.nowSeconds() / 1e12);',
   ),
-  dpop(
+  checkBinding(
     'a bound token works as a bearer token',
     "if (jkt !== undefined && scheme === 'bearer') return 'bound token sent as bearer';",
     "if (jkt !== undefined && scheme === 'bearer') return null;",
   ),
-  dpop(
+  checkBinding(
     'a token that is not bound looks as if it were',
     "if (jkt === undefined && scheme === 'dpop') return 'unbound token sent with a proof';",
     '',
   ),
-  mtls(
+  checkBinding(
     'another certificate frees a bound token',
     "if (!constantTimeEqual(certificateThumbprint, x5tS256)) return 'other client certificate';",
     '',
   ),
-  mtls(
+  checkBinding(
     'a token bound to a certificate works without one',
     "if (certificateThumbprint === null) return 'no client certificate';",
     'if (certificateThumbprint === null) return null;',

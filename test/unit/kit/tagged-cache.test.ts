@@ -113,6 +113,16 @@ describe('the cache', () => {
     expect([(await early)?.name, (await late)?.name]).to.deep.equal(['old', 'new']);
     expect((await cache.find('a'))?.name).to.equal('new');
     expect(cache.loads).to.have.length(2);
+
+    // Nor when nobody asked before it was read.
+    const hold = cache.hold();
+    cache.forget('x');
+    const stale = cache.find('a');
+    source.a = thing('newest', 'x');
+    cache.forget('x');
+    hold();
+    await stale;
+    expect((await cache.find('a'))?.name).to.equal('newest');
   });
 
   it('says how old its answers are, counted from the beginning of the read', async () => {

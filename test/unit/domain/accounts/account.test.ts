@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { displayName, normalizeEmail } from '../../../../src/domain/accounts/account.ts';
+import { type Account, displayName, normalizeEmail, signInCounts } from '../../../../src/domain/accounts/account.ts';
 
 describe('an email address', () => {
   it('is one address however it is typed', () => {
@@ -54,5 +54,20 @@ describe('the name of a person', () => {
     expect(displayName({ givenName: 'Ada', familyName: 'Lovelace', email })).to.equal('Ada Lovelace');
     expect(displayName({ givenName: null, familyName: 'Lovelace', email })).to.equal('Lovelace');
     expect(displayName({ givenName: '', familyName: null, email })).to.equal(email);
+  });
+});
+
+describe('a sign-in', () => {
+  const account = (change: Partial<Account>) => ({ disabledAt: null, signedOutAt: null, ...change }) as Account;
+
+  it('counts until its account is disabled', () => {
+    expect(signInCounts(account({}), 1000)).to.equal(true);
+    expect(signInCounts(account({ disabledAt: 1_000_000 }), 1000)).to.equal(false);
+    expect(signInCounts(account({ disabledAt: 1_000_000 }), 2000)).to.equal(false);
+  });
+
+  it('counts after everything before was signed out, and not in the very second of it', () => {
+    const cut = account({ signedOutAt: 1_000_500 });
+    expect([999, 1000, 1001].map((at) => signInCounts(cut, at))).to.deep.equal([false, false, true]);
   });
 });

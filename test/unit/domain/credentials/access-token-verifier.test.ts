@@ -97,3 +97,39 @@ describe('verifying a JWT whose key this process does not know', () => {
     expect(reads).to.equal(0);
   });
 });
+
+describe('a JWT signed by a key of ours', () => {
+  const sealer = createSealer(['a secret for this test, long enough']);
+  let keySet: KeySet;
+  let verify: ReturnType<typeof createJwtVerifier>;
+  before(async () => {
+    const rows = [await generateSigningKey('ES256', 'active', sealer, 1)];
+    keySet = await loadKeySet({ sealer, store: { list: async () => rows } as never });
+    verify = createJwtVerifier({ issuer: ISSUER, keySet, clock: systemClock });
+  });
+  const claims = () => ({
+    iss: ISSUER,
+    sub: 'usr_1',
+    aud: 'https://api.example',
+    client_id: 'cli_1',
+    jti: 'one',
+    exp: systemClock.nowSeconds() + 60,
+  });
+
+  it('is an access token by its type alone', async () => {
+    const kinds: string[] = [];
+    for (const typ of ['at+jwt', 'JWT', 'dpop+jwt', 'logout+jwt']) {
+      kinds.push((await verify(signJwt(keySet.signer('ES256'), typ, claims()))).kind);
+    }
+    expect(kinds).to.deep.equal(['valid', 'invalid', 'invalid', 'invalid']);
+  });
+
+  it('is good by the algorithm of that key and by no other', async () => {
+    const token = signJwt(keySet.signer('ES256'), 'at+jwt', claims());
+    expect((await verify(token)).kind).to.equal('valid');
+    const known = keySet.signer('ES256');
+    const forRsa: KeySet = { ...keySet, byKid: () => ({ ...known, algorithm: 'RS256' }) };
+    const another = createJwtVerifier({ issuer: ISSUER, keySet: forRsa, clock: systemClock });
+    expect((await another(token)).kind).to.equal('invalid');
+  });
+});
