@@ -79,12 +79,16 @@ describe('the Host header', () => {
     }
   });
 
-  it('of an absolute request target is not taken for it', async () => {
-    const { port } = new URL(harness.issuer);
-    const reply = await harness.sendRaw('http://evil.example/.well-known/openid-configuration', {
-      headers: { host: `localhost:${port}` },
-    });
-    expect(reply.text).to.not.contain('evil.example');
-    expect(reply.status).to.be.oneOf([200, 400, 404, 421]);
+  it('of an absolute request target must be that of the issuer too, which is then a plain path', async () => {
+    const { host } = new URL(harness.issuer);
+    const ask = (origin: string) =>
+      harness.sendRaw(`${origin}/.well-known/openid-configuration`, { headers: { host } });
+    for (const origin of ['http://evil.example', `http://${host}.evil.example`, `http://${host}@evil.example`]) {
+      const reply = await ask(origin);
+      expect([origin, reply.status]).to.deep.equal([origin, 421]);
+      expect(reply.text).to.not.contain('evil.example');
+    }
+    const own = await ask(`http://${host}`);
+    expect([own.status, own.json().issuer]).to.deep.equal([200, harness.issuer]);
   });
 });

@@ -17,7 +17,10 @@ const format = noticedBy('api-keys/key-format.test.ts');
 const apiKey = noticedBy('api-keys/api-key.test.ts');
 const answerAgain = noticedBy('api/answer-again.test.ts');
 const issueKey = noticedBy('api-keys/issue-key.test.ts');
-const refusals = noticedBy('api/refusals.test.ts');
+const authority = noticedBy('api-keys/authority.test.ts');
+const reportLeak = noticedBy('api-keys/report-leak.test.ts');
+const environments = noticedBy('api/environments.test.ts');
+const withoutCredentials = noticedBy('audit/without-credentials.test.ts');
 
 /** API keys, the vault, verification and forward-auth. */
 export const API: readonly Mutant[] = [
@@ -36,7 +39,7 @@ export const API: readonly Mutant[] = [
     "return key.expiresAt !== null && key.expiresAt <= nowMs ? 'expired' : 'active';",
     "return 'active';",
   ),
-  refusals(
+  rights(
     'the key of a disabled owner is live',
     "if (owner.disabledAt !== null) return refused('owner-disabled', entry.value);",
     '',
@@ -188,5 +191,84 @@ export const API: readonly Mutant[] = [
     'a client keeps scopes that its owner has lost',
     'return { ...client, scopes: stillHeld(client.scopes, owner.scopes, catalogue) };',
     'return client;',
+  ),
+  authority(
+    'a child key without expiry outlives its maker',
+    'own === null || (target !== null && target <= own),',
+    'own === null || target === null || target <= own,',
+  ),
+  authority(
+    'a bounded key makes one without a limit',
+    'own === null || (target !== null && isWithinLimit(target, own)),',
+    'own === null || target === null || isWithinLimit(target, own),',
+  ),
+  authority(
+    'a key makes one that may do more at once at the same rate',
+    'target.quota <= own.quota && target.quota * own.windowSeconds <= own.quota * target.windowSeconds;',
+    'target.quota * own.windowSeconds <= own.quota * target.windowSeconds;',
+  ),
+  authority(
+    'a key makes one of the same quota at a higher rate',
+    'target.quota <= own.quota && target.quota * own.windowSeconds <= own.quota * target.windowSeconds;',
+    'target.quota <= own.quota;',
+  ),
+  authority('a key that is bound to an address makes one that is not', 'if (inner.length === 0) return false;', ''),
+  authority(
+    'a key of one environment gets the secret of one of another',
+    "if (actor.environment !== null && target.environment !== actor.environment) beyond.push('environment');",
+    '',
+  ),
+  authority(
+    'a key gets the secret of one with more scopes',
+    'requireNoScopesBeyond(keyScopes.beyond(target.scopes, owner, actor));',
+    '',
+  ),
+  authority('an app hands on keys', 'if (actor.isApp) {', "if (actor.isApp && target.id === '') {"),
+  authority(
+    'a key that has ended since it was let in still acts',
+    "(!ownKey || stateOf(ownKey, clock.nowMs()) !== 'active');",
+    '!ownKey;',
+  ),
+  authority(
+    'a key may be widened beyond the one that acts',
+    'export const widens = (after: Bounds, before: Bounds): boolean => boundsBeyond(after, before).length > 0;',
+    'export const widens = (after: Bounds, before: Bounds): boolean => boundsBeyond(after, before).length > 99;',
+  ),
+  reportLeak('what a key made that a leaked key made lives on', 'open.push(id);', ''),
+  environments(
+    'who names no environment takes test keys',
+    'return environments.includes(ANY_ENVIRONMENT) ? {} : { environments };',
+    'return asked === usualEnvironment ? {} : { environments };',
+  ),
+  environments(
+    'a test key changes provider keys',
+    'if (actor.environment === null) return actor;',
+    "if (actor.id !== '') return actor;",
+  ),
+  environments(
+    'a test key resolves provider keys',
+    'const { principal } = await guard(credential, environmentsOf(wanted.environment), {',
+    'const { principal } = await guard(credential, {}, {',
+  ),
+  verify('anybody says from which address a key was used', 'if (isResourceServer(proof)) return true;', 'return true;'),
+  verify(
+    "a user's client is a resource server",
+    'client.ownerId === null && (client.grantTypes.length === 0 || scopes.includes(USE_PROVIDER_KEYS));',
+    'client.grantTypes.length === 0 || scopes.includes(USE_PROVIDER_KEYS);',
+  ),
+  withoutCredentials(
+    'the audit trail keeps what stands in the query of a URL',
+    'if (parsed) return masked(`${parsed.protocol}//${parsed.host}${decoded(parsed.pathname)}`);',
+    'if (parsed) return masked(`${parsed.protocol}//${parsed.host}${decoded(parsed.pathname)}${parsed.search}`);',
+  ),
+  withoutCredentials(
+    'the audit trail keeps credentials that are percent-encoded',
+    'if (parsed) return masked(`${parsed.protocol}//${parsed.host}${decoded(parsed.pathname)}`);',
+    'if (parsed) return masked(`${parsed.protocol}//${parsed.host}${parsed.pathname}`);',
+  ),
+  withoutCredentials(
+    'the audit trail keeps client secrets',
+    'text.replace(ours, MASK).replace(LONG_RUN, (run) => (HARMLESS_RUN.test(run) ? run : MASK));',
+    'text.replace(ours, MASK);',
   ),
 ];

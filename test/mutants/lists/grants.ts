@@ -9,6 +9,7 @@ const pkce = noticedBy('oauth/pkce.test.ts');
 const resources = noticedBy('oauth/resources.test.ts');
 const request = noticedBy('oauth/authorization-request.test.ts');
 const cors = noticedBy('oauth/cors.test.ts');
+const policies = noticedBy('oauth/policies.test.ts');
 
 /** What the token endpoint gives, and what becomes of it. */
 export const GRANTS: readonly Mutant[] = [
@@ -160,5 +161,11 @@ export const GRANTS: readonly Mutant[] = [
     'every origin may read the answers of the token endpoint',
     'if (allowedOrigins.includes(origin)) {',
     'if (allowedOrigins.length >= 0) {',
+  ),
+  policies('several authorizations of a browser have one grant', 'grant.jti = newSecret();', "grant.jti = 'the-one';"),
+  policies(
+    'what was allowed to another client is taken',
+    'return allowed && allowed.accountId === accountId && allowed.clientId === clientId ? allowed : null;',
+    'return allowed && allowed.accountId === accountId ? allowed : null;',
   ),
 ];

@@ -6,6 +6,8 @@ const proxies = noticedBy('http/proxies.test.ts');
 const endpoint = noticedBy('oauth/token-endpoint.test.ts');
 const context = noticedBy('http/request-context.test.ts');
 const answerAgain = noticedBy('http/answer-again.test.ts');
+const unreadableRequests = noticedBy('http/unreadable-requests.test.ts');
+const addresses = noticedBy('kit/addresses.test.ts');
 
 /** What every request passes, and answers that are given from memory. */
 export const HTTP: readonly Mutant[] = [
@@ -53,4 +55,16 @@ export const HTTP: readonly Mutant[] = [
     "return `${wordsOf(address).slice(0, 4).join(':')}::/64`;",
     "return wordsOf(address).join(':');",
   ),
+  unreadableRequests(
+    'two Host lines are answered',
+    "if (headerValues(ctx.req, 'host').length > 1) {",
+    "if (headerValues(ctx.req, 'host').length > 9) {",
+  ),
+  addresses('a prefix longer than the address is read', 'if (prefix > widest) return null;', ''),
+  addresses(
+    'an address with a zone is read',
+    "if (version === 0 || text.includes('%')) return null;",
+    'if (version === 0) return null;',
+  ),
+  addresses('IPv4 in IPv6 is another address', 'return mappedIpv4(canonical) ?? canonical;', 'return canonical;'),
 ];

@@ -6,6 +6,7 @@ const cache = noticedBy('kit/tagged-cache.test.ts');
 const receipt = noticedBy('tokens/receipt.test.ts');
 const log = noticedBy('kit/log.test.ts');
 const rotation = noticedBy('signing-keys/rotation.test.ts');
+const clock = noticedBy('kit/clock.test.ts');
 
 /** What everything else stands on. */
 export const KIT: readonly Mutant[] = [
@@ -61,4 +62,15 @@ export const KIT: readonly Mutant[] = [
     'ageSeconds(next, nowMs) >= schedule.publishedSeconds',
     'ageSeconds(next, nowMs) >= 0',
   ),
+  clock(
+    'an instant of the future is within a window',
+    'nowMs - sinceMs < windowMs && !isFromTheFuture(sinceMs, nowMs);',
+    'nowMs - sinceMs < windowMs;',
+  ),
+  clock(
+    'what a clock that was ahead wrote lasts until then',
+    'endsAtMs > nowMs && !isFromTheFuture(endsAtMs - longestMs, nowMs);',
+    'endsAtMs > nowMs;',
+  ),
+  clock('an age is negative', 'Math.max(0, nowMs - sinceMs);', 'nowMs - sinceMs;'),
 ];

@@ -6,6 +6,10 @@ const sessions = noticedBy('api/login-sessions.test.ts');
 const cookies = noticedBy('api/cookie-mode.test.ts');
 const signUp = noticedBy('login/sign-up.test.ts');
 const account = noticedBy('accounts/account.test.ts');
+const signIn = noticedBy('accounts/sign-in.test.ts');
+const knownDevice = noticedBy('api/known-device.test.ts');
+const fairQueue = noticedBy('accounts/fair-queue.test.ts');
+const throttle = noticedBy('limits/throttle.test.ts');
 
 /** Sign-in by JSON: sessions, their refresh tokens and cookies. */
 export const LOGIN: readonly Mutant[] = [
@@ -81,5 +85,52 @@ export const LOGIN: readonly Mutant[] = [
     'a sign-in of a disabled account counts',
     'return account.disabledAt === null && !wasSignedOutSince(account, signedInAt);',
     'return !wasSignedOutSince(account, signedInAt);',
+  ),
+  signIn(
+    'the device of one account is known to another',
+    'accountId === account.id && !wasSignedOutSince(account, knownSince);',
+    "accountId !== '' && !wasSignedOutSince(account, knownSince);",
+  ),
+  signIn(
+    'a device is known from before a new password',
+    'accountId === account.id && !wasSignedOutSince(account, knownSince);',
+    'accountId === account.id;',
+  ),
+  signIn('a sign-in that succeeds counts like a failure', "await begun.end('succeeded');", ''),
+  signIn('a sign-in that no one could answer counts like a failure', "await begun.end('abandoned');", ''),
+  signIn(
+    'one IPv6 network guesses at an account without an end',
+    '...(network === null ? [] : [{ policy: SIGN_IN_BY_ACCOUNT_AND_NETWORK, owner, subject: `${owner}\\0${network}` }]),',
+    '',
+  ),
+  signIn(
+    'guesses from everywhere at one account have no end',
+    '{ policy: SIGN_IN_TO_ACCOUNT, owner, subject: owner },',
+    '',
+  ),
+  signIn(
+    'an attacker at one address makes the owner elsewhere wait',
+    '{ policy: SIGN_IN_BY_ACCOUNT_AND_ADDRESS, owner, subject: `${owner}\\0${addressGroup}` },',
+    '{ policy: SIGN_IN_BY_ACCOUNT_AND_ADDRESS, owner, subject: owner },',
+  ),
+  knownDevice(
+    'a made-up device token is believed',
+    "if (proof === '' || !constantTimeEqual(proof, proofOf(`${deviceId}.${accountId}.${since}`))) return null;",
+    "if (proof === '') return null;",
+  ),
+  fairQueue(
+    'one address group fills the queue for hashes',
+    'if ((group !== null && queue.length >= share) || !makeRoom(queue.length)) throw refused();',
+    'if (!makeRoom(queue.length)) throw refused();',
+  ),
+  throttle(
+    'a success forgives what others failed from the address',
+    "if (how === 'forget' && counter.kind === 'growing') kept.delete(counter.id);",
+    "if (how === 'forget') kept.delete(counter.id);",
+  ),
+  throttle(
+    'an outage of the store opens the door to guessing',
+    '? { ...counter, freeAttempts: Math.floor(counter.freeAttempts / 2) }',
+    '? { ...counter, freeAttempts: counter.freeAttempts * 2 }',
   ),
 ];

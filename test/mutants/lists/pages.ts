@@ -8,6 +8,9 @@ const consents = noticedBy('consents/consent.test.ts');
 const interaction = noticedBy('interactions/interaction.test.ts');
 const attacks = noticedBy('oauth/attacks.test.ts');
 const policies = noticedBy('oauth/policies.test.ts');
+const signOut = noticedBy('oauth/sign-out.test.ts');
+const findCredential = noticedBy('oauth/find-credential.test.ts');
+const openAuthorizations = noticedBy('oauth/open-authorizations.test.ts');
 
 /** The browser flow: sign-in, consent, redirects. */
 export const PAGES: readonly Mutant[] = [
@@ -85,5 +88,25 @@ export const PAGES: readonly Mutant[] = [
     'a later consent takes back an earlier one',
     'return { ...now, scopes: union(before.scopes, now.scopes), claims: union(before.claims, now.claims), resources };',
     'return { ...now, claims: union(before.claims, now.claims), resources };',
+  ),
+  signOut(
+    'a hint from before a client was made anew is believed',
+    'return Number(payload.iat) >= Math.floor(client.createdAt / 1000);',
+    'return Number(payload.iat) > 0;',
+  ),
+  findCredential(
+    'a session that is used at the API never ends',
+    'const expiresAt = Math.min(record.expiresAt ?? Number.MAX_SAFE_INTEGER, loginTs + absoluteSeconds);',
+    'const expiresAt = record.expiresAt ?? loginTs + absoluteSeconds;',
+  ),
+  openAuthorizations(
+    'one address fills the store with authorizations',
+    'if (own >= part(mostByAddress)) {',
+    'if (own >= part(mostByAddress) * 1e6) {',
+  ),
+  openAuthorizations(
+    'strangers fill the store with authorizations',
+    'if (open.size >= part(most)) {',
+    'if (open.size >= part(most) * 1e6) {',
   ),
 ];

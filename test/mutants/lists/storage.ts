@@ -73,4 +73,10 @@ export const STORAGE: readonly Mutant[] = [
     "if redis.call('HSETNX'",
   ),
   redis('a counter lets through more than its quota', 'if not all then return answer end', ''),
+  redis(
+    'what a stranger says on a Redis channel is told to the server',
+    'if (topic === undefined || body === undefined) {',
+    'if (topic === undefined) {',
+  ),
+  redis('a message of the own process is heard twice', 'if (`${kind}${rest}` === ownId) return;', ''),
 ];
