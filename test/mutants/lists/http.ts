@@ -4,7 +4,6 @@ const again = noticedBy('api/answer-again.test.ts');
 const host = noticedBy('http/host.test.ts');
 const proxies = noticedBy('http/proxies.test.ts');
 const endpoint = noticedBy('oauth/token-endpoint.test.ts');
-const context = noticedBy('http/request-context.test.ts');
 const answerAgain = noticedBy('http/answer-again.test.ts');
 const unreadableRequests = noticedBy('http/unreadable-requests.test.ts');
 const addresses = noticedBy('kit/addresses.test.ts');
@@ -22,12 +21,12 @@ export const HTTP: readonly Mutant[] = [
     "if (name === 'x-forwarded-proto') continue; else if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, value);",
   ),
   again('an answer from memory outlives its time', 'if (leftMs <= 0) return false;', ''),
-  again(
+  answerAgain(
     'answers from memory are the same for every caller address',
     'let text = `${method} ${url}\\n${req.socket.remoteAddress}\\n`;',
     'let text = `${method} ${url}\\n`;',
   ),
-  again('a request with a cookie is answered from memory', 'if (NEVER.has(name)) return null;', ''),
+  answerAgain('a request with a cookie is answered from memory', 'if (NEVER.has(name)) return null;', ''),
   host('the server answers for every host', 'if (byName && !accepted.has(asked)) {', 'if (byName && asked === "") {'),
   host(
     'a target for another host is answered',
@@ -50,7 +49,7 @@ export const HTTP: readonly Mutant[] = [
     '} else if (parameters.has(name)) {',
     "} else if (name === '') {",
   ),
-  context(
+  addresses(
     'one IPv6 caller has as many counters as addresses',
     "return `${wordsOf(address).slice(0, 4).join(':')}::/64`;",
     "return wordsOf(address).join(':');",

@@ -1,24 +1,26 @@
 import { type Mutant, noticedBy } from '../mutant.ts';
 
 const authenticRows = noticedBy('storage/authentic-rows.test.ts');
+const rowMacs = noticedBy('row-macs/row-macs.test.ts');
+const changedRows = noticedBy('api/changed-rows.test.ts');
 /** Rows that authorize are used as Gatehouse wrote them, and not otherwise. */
 export const ROWS: readonly Mutant[] = [
-  authenticRows(
+  rowMacs(
     'a changed row is used',
     'return rowMac !== undefined && isReadable(facts) && constantTimeEqual(make(table, facts), rowMac);',
     'return rowMac !== undefined && isReadable(facts);',
   ),
-  authenticRows(
+  rowMacs(
     'a row without a MAC is used for ever',
     'if (isRight(table, facts, rowMac) || (!isClosed() && isReadable(facts))) return true;',
     'if (isRight(table, facts, rowMac) || (rowMac === undefined && isReadable(facts))) return true;',
   ),
-  authenticRows(
+  rowMacs(
     'the MAC of a row of one table is good in another',
     'digester.digest(`row:${table}`, JSON.stringify(facts.map(asKept)));',
     "digester.digest('row', JSON.stringify(facts.map(asKept)));",
   ),
-  authenticRows('an API key gets another owner in the database', '  key.ownerId,', '', { beside: 'importedEndsAt,' }),
+  changedRows('an API key gets another owner in the database', '  key.ownerId,', '', { beside: 'importedEndsAt,' }),
   authenticRows('an API key gets another environment in the database', '  key.environment,', '', {
     beside: 'key.previous?.mac ?? null',
   }),

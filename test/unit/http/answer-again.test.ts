@@ -1,5 +1,7 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { type AnswerAgain, createAnswerAgain } from '../../../src/http/answer-again.ts';
@@ -70,12 +72,24 @@ describe('the memory of answers', () => {
     expect(await ask({ 'x-forwarded-proto': 'https' })).to.equal('answer 1');
   });
 
+  it('takes the address that asks for a part of the question', async () => {
+    const { port } = server.address() as AddressInfo;
+    const from = async (localAddress: string): Promise<string> => {
+      const headers = { 'x-api-key': 'key' };
+      const asked = request({ host: '127.0.0.1', port, localAddress, headers, agent: false }).end();
+      const [reply] = (await once(asked, 'response')) as [IncomingMessage];
+      return text(reply);
+    };
+    expect([await from('127.0.0.1'), await from('127.0.0.1')]).to.deep.equal(['answer 1', 'answer 1']);
+    expect([await from('127.0.0.2'), await from('127.0.0.1')]).to.deep.equal(['answer 2', 'answer 1']);
+  });
+
   it('answers nothing with a cookie, a proof or an origin from memory', async () => {
     await ask();
     for (const name of ['cookie', 'dpop', 'x-gateway-authorization']) {
       const before = made;
-      await ask({ [name]: 'a=b' });
-      expect([name, made]).to.deep.equal([name, before + 1]);
+      for (let times = 0; times < 2; times += 1) await ask({ [name]: 'a=b' });
+      expect([name, made]).to.deep.equal([name, before + 2]);
     }
   });
 });

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import type { ApiKey } from '../../../../src/domain/api-keys/api-key.ts';
+import { boundsBeyond, createAuthorityOf } from '../../../../src/domain/api-keys/authority.ts';
+import { createKeyScopes } from '../../../../src/domain/api-keys/key-scopes.ts';
 import { parallel } from '../../../conformance/parallel.ts';
-import { createWorld, DAY_MS, refusalOf, type World } from './world.ts';
+import { createWorld, DAY_MS, refusalOf, SCOPES, type World } from './world.ts';
 
 const BOUND = {
   scopes: ['admin', 'write', 'read'],
@@ -110,6 +112,36 @@ describe('no more than the actor has: a bounded key', () => {
     expect(await world.manage.update(child.id, tight, by(bounded))).to.deep.include(tight);
     const wide = { limit: bounded.limit, allowedAddresses: ['10.0.0.0/8'] };
     expect(await world.manage.update(child.id, wide, by(bounded))).to.deep.include(wide);
+  });
+
+  it('is beyond by what has no end, no address or no limit where it has one itself', () => {
+    const own = { expiresAt: 1000, allowedAddresses: ['10.0.0.1'], limit: { quota: 1, windowSeconds: 60 } };
+    const free = { expiresAt: null, allowedAddresses: [], limit: null };
+    expect(boundsBeyond(own, own)).to.deep.equal([]);
+    expect(boundsBeyond(own, free)).to.deep.equal([]);
+    expect(boundsBeyond(free, own)).to.deep.equal(['expires_at', 'allowed_addresses', 'limit']);
+    for (const [name, value] of Object.entries(free)) {
+      expect(boundsBeyond({ ...own, [name]: value }, own), name).to.have.length(1);
+    }
+  });
+
+  it('gets no secret of a key that never ends', async () => {
+    const { key, secret } = await world.issue(BOUND);
+    await world.stores.apiKeys.update({ ...key, expiresAt: null });
+    const refusal = await refusalOf(world.manage.rotate(key.id, 0, by(bounded)));
+    expect(refusal.text).to.match(/Beyond it: expires_at\.$/);
+    expect(await world.works(secret)).to.equal(true);
+  });
+
+  it('hands on nothing of another environment than its own', async () => {
+    const of = createAuthorityOf({
+      apiKeys: world.stores.apiKeys,
+      keyScopes: createKeyScopes({ scopes: SCOPES, defaultScopes: ['read'] }),
+      clock: world.clock,
+    });
+    const { requireWithin } = await of({ ...by(bounded), environment: bounded.environment });
+    requireWithin(bounded, world.ada);
+    expect(() => requireWithin({ ...bounded, environment: 'test' }, world.ada)).to.throw(/Beyond it: environment\.$/);
   });
 
   it('ends no suspension of a wider key', async () => {
