@@ -97,6 +97,12 @@ export function addressGroup(ip: string): string {
   return `${wordsOf(address).slice(0, 4).join(':')}::/64`;
 }
 
+/** The /48 of an IPv6 address group; null for IPv4, where an address is rarely one of many of the same customer. */
+export function networkOf(addressGroup: string): string | null {
+  const parts = addressGroup.split(':');
+  return parts.length > 3 ? `${parts.slice(0, 3).join(':')}::/48` : null;
+}
+
 const LOOPBACK = createAddressSet(['127.0.0.0/8', '::1']);
 
 /** Whether a host, a name or an address, can only be this machine. */

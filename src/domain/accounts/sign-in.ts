@@ -1,3 +1,4 @@
+import { networkOf } from '../../kit/addresses.ts';
 import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { RecordAudit } from '../audit/audit.ts';
@@ -118,12 +119,6 @@ function strangerClaims(fromAddress: EvenPolicy, owner: string, addressGroup: st
     { policy: SIGN_IN_TO_ACCOUNT, owner, subject: owner },
     { policy: fromAddress, owner: addressGroup, subject: addressGroup },
   ];
-}
-
-/** The /48 of an IPv6 address group; null for IPv4, where an address is rarely one of many of the same customer. */
-function networkOf(addressGroup: string): string | null {
-  const parts = addressGroup.split(':');
-  return parts.length > 3 ? `${parts.slice(0, 3).join(':')}::/48` : null;
 }
 
 /** Writes how an attempt to sign in ended. `clientId` is who asked for it. */

@@ -98,7 +98,7 @@ export function createAdapterFactory({
    */
   async function saveInteraction(record: TokenRecord, { result }: EnginePayload): Promise<void> {
     if (result === undefined) {
-      if (record.accountId === null) admitAnonymous(record);
+      if (record.accountId === null) await admitAnonymous(record);
       return tokens.save(record);
     }
     if (Provider.ctx === undefined) {
@@ -109,12 +109,13 @@ export function createAdapterFactory({
   }
 
   /** Until somebody signs in it is anybody's, so it is small, and there are only so many. */
-  function admitAnonymous({ id, payload }: TokenRecord): void {
+  async function admitAnonymous({ id, payload }: TokenRecord): Promise<void> {
     if (payload.length > MAX_ANONYMOUS_CHARACTERS) {
       throw new errors.InvalidRequest('the authorization request is too long');
     }
     const ctx = Provider.ctx;
-    if (ctx) open.admit(id, factsOf(ctx).addressGroup);
+    const madeRoom = ctx ? open.admit(id, factsOf(ctx).addressGroup) : null;
+    if (madeRoom !== null) await tokens.remove('Interaction', madeRoom);
   }
 
   /** "Stay signed in" ends what the application that asked was given in this sign-in. */

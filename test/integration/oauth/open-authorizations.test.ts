@@ -73,4 +73,17 @@ describe('an authorization that nobody has signed in for', () => {
     await browser.open(authorization(harness, web).url);
     expect(browser.page.answer.get('code')).to.match(/^gac_/);
   });
+
+  it('is kept from nobody by a stranger with many addresses: the network that has most gives up its oldest', async () => {
+    await start({ GATEHOUSE_OPEN_AUTHORIZATIONS: '6' });
+    const others = new Browser(harness);
+    await others.open(authorization(harness, web).url);
+    for (let i = 0; i < 5; i += 1) expect((await begin({}, `2001:db8:1:${i}::1`)).status).to.equal(303);
+    for (let i = 0; i < 2; i += 1) expect((await begin({}, `198.51.100.${i}`)).status).to.equal(303);
+    // Its own flood makes no more room for it.
+    const refused = await begin({}, '2001:db8:1:99::1');
+    expect(refused.status).to.equal(503);
+    await others.submit('/sign-in', { email: ADA.email, password: ADA.password });
+    expect(others.page.reply.status).to.equal(200);
+  });
 });
