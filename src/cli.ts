@@ -12,6 +12,7 @@ import { addPurgeCommand } from './cli/purge.ts';
 import { addResourceCommands } from './cli/resource.ts';
 import { addSecretsCommands } from './cli/secrets.ts';
 import { addUserCommands } from './cli/user.ts';
+import { refusalOf } from './config/refusal.ts';
 
 /** Nothing heavy is imported before a command runs, so that --help comes at once. */
 const program = new Command('gatehouse')
@@ -43,7 +44,7 @@ program.hook('preAction', (_program, command) => {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // `gatehouse client list | head`: the reader has seen enough.
   if (error.code === 'EPIPE') process.exit(0);
-  process.stderr.write(`error: standard output cannot be written (${error.code ?? error.message})\n`);
+  process.stderr.write(`error: ${refusalOf(error) ?? 'standard output cannot be written'}\n`);
   process.exit(1);
 });
 // There is nowhere left to say so.

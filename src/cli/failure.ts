@@ -1,5 +1,7 @@
 import { type Command, CommanderError } from 'commander';
+import { readEnv } from '../config/env.ts';
 import { ConfigError } from '../config/problems.ts';
+import { refusalOf } from '../config/refusal.ts';
 import { AppError } from '../kit/errors.ts';
 
 /** The command was given something it cannot read. */
@@ -47,23 +49,20 @@ export function reportFailure(error: unknown, running: Command | null): number {
   }
   if (error instanceof ConfigError) {
     say(error.message, 'See docs/configuration.md, or run: gatehouse config check');
-  } else if (error instanceof AppError && error.code === 'temporarily_unavailable') {
-    say(
-      `error: ${error.internal ?? error.public}`,
-      'Is it running, and are DATABASE_URL and REDIS_URL right? Run: gatehouse doctor',
-    );
-  } else if (error instanceof AppError) {
+  } else if (error instanceof AppError && error.code !== 'temporarily_unavailable') {
     say(...problemsOf(error).map((problem) => `error: ${problem}`), nextStep(error, running) ?? usage);
-  } else if (error instanceof Error && 'syscall' in error) {
-    // A file that cannot be written, a name that does not resolve: the message says which.
-    say(`error: ${error.message}`, 'See what gatehouse doctor finds.');
   } else {
-    say(
-      error instanceof Error ? (error.stack ?? error.message) : String(error),
-      'This should not happen; gatehouse doctor may tell more.',
-    );
+    const refusal = refusalOf(error);
+    if (refusal === null) say(`error: ${messageOf(error)}`, 'This should not happen; gatehouse doctor may tell more.');
+    else say(`error: ${refusal}`, 'See what gatehouse doctor finds.');
   }
   return 1;
+}
+
+/** A message may be of any length; the stack is for those who ask for it. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return /^(debug|trace)$/.test(readEnv().LOG_LEVEL ?? '') ? (error.stack ?? error.message) : error.message;
 }
 
 /** `a: wrong; b: wrong` as two problems, each under the option it came from. */

@@ -64,13 +64,18 @@ export class StoreRefusal extends Error {
 /** A store that cannot be reached or does not answer in time. The storage layer throws it; nothing was changed. */
 export class StoreUnavailableError extends AppError {
   override name = 'StoreUnavailableError';
+  readonly store: string;
+  /** Why, in words for the operator; never for a caller. */
+  readonly reason: string | undefined;
 
-  constructor(store: string, cause: unknown) {
+  constructor(store: string, cause: unknown, reason?: string) {
     super('temporarily_unavailable', {
       public: 'The server cannot reach its storage just now.',
       internal: cause instanceof StoreRefusal ? `${store}: ${cause.message}` : `${store} is not available`,
       retryAfterSeconds: 2,
       cause,
     });
+    this.store = store;
+    this.reason = reason;
   }
 }

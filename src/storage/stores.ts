@@ -34,7 +34,7 @@ export interface Stores {
   audit: AuditStore;
   leases: LeaseStore;
   rowMacs: RowMacStore;
-  /** Resolves when every server answers; otherwise StoreUnavailableError, whose `internal` names 'database' or 'redis'. */
+  /** Resolves when every server takes a write; otherwise an AppError whose `internal` names 'database' or 'redis' and its condition. */
   ping(): Promise<void>;
   counters: StorageCounters;
   migrations: Migrations;

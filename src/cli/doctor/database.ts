@@ -39,7 +39,7 @@ export async function examineDatabase(config: Config, clock: Clock): Promise<Fin
     return [
       fail(
         'database',
-        `${withoutPassword(config.databaseUrl)} cannot be used (${reasonOf(error)})`,
+        `${withoutPassword(config.databaseUrl)} cannot be used: ${reasonOf(error)}`,
         'Is it running, and are address, user and password of DATABASE_URL right?',
       ),
     ];

@@ -23,10 +23,16 @@ export const fail = (about: string, detail: string, advice: string): Finding => 
   advice,
 });
 
-/** The reason in a word or two. Never a driver's own message: it may repeat a connection string. */
+/** The reason in a few words. Never a driver's own message: it may repeat a connection string. */
 export function reasonOf(error: unknown): string {
   if (error instanceof StoreRefusal) return error.message;
-  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  const { code, cause, reason } = error as { code?: unknown; cause?: unknown; reason?: unknown };
+  if (typeof reason === 'string') {
+    // The code is what one looks up.
+    const known =
+      (error as Error).name === 'StoreUnavailableError' ? (cause as { code?: unknown } | undefined)?.code : code;
+    return typeof known === 'string' && known !== 'unknown' ? `${reason} (${known})` : reason;
+  }
   if (cause !== undefined && cause !== null) return reasonOf(cause);
   return typeof code === 'string' && code !== 'temporarily_unavailable' ? code : 'no answer';
 }

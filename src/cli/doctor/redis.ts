@@ -18,7 +18,7 @@ export async function examineRedis(redisUrl: string, { log, clock }: { log: Log;
       ...skew('redis', Number(seconds) * 1000 + Number(micros) / 1000, clock.nowMs()),
     ];
   } catch (error) {
-    const detail = `${withoutPassword(redisUrl)} cannot be used (${reasonOf(error)})`;
+    const detail = `${withoutPassword(redisUrl)} cannot be used: ${reasonOf(error)}`;
     return [fail('redis', detail, 'Is it running, and are address, user and password of REDIS_URL right?')];
   } finally {
     await connection.close();

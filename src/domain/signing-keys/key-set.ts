@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { Sealer } from '../../kit/seal.ts';
 import { type LoadedSigningKey, loadSigningKey } from './key-material.ts';
 import type { SigningAlgorithm } from './signing-key.ts';
@@ -5,7 +6,7 @@ import type { SigningKeyStore } from './signing-key-store.ts';
 
 /** The signing keys as this process knows them. */
 export interface KeySet {
-  /** All published keys; the active one of each algorithm first. */
+  /** All published keys; the active one of each algorithm first. Throws temporarily_unavailable while there is none, as do the next two. */
   all(): readonly LoadedSigningKey[];
   signer(algorithm: SigningAlgorithm): LoadedSigningKey;
   byKid(kid: string): LoadedSigningKey | undefined;
@@ -14,6 +15,10 @@ export interface KeySet {
   /** Reads the store again. */
   refresh(): Promise<void>;
 }
+
+/** Somebody emptied the table: the job that rotates makes new keys within this time, and until then no answer is right. */
+const noKey = (what: string): StoreUnavailableError =>
+  new StoreUnavailableError('the signing key', new Error(what), what);
 
 const ORDER = { active: 0, published: 1, retired: 2 } as const;
 
@@ -32,14 +37,20 @@ export async function loadKeySet({ store, sealer }: { store: SigningKeyStore; se
 
   await refresh();
   return {
-    all: () => keys,
+    all() {
+      if (keys.length === 0) throw noKey('there is no signing key');
+      return keys;
+    },
     version: () => version,
     signer(algorithm) {
       const key = keys.find((candidate) => candidate.algorithm === algorithm && candidate.state === 'active');
-      if (!key) throw new Error(`there is no active ${algorithm} signing key`);
+      if (!key) throw noKey(`there is no active ${algorithm} signing key`);
       return key;
     },
-    byKid: (kid) => keys.find((key) => key.kid === kid),
+    byKid(kid) {
+      if (keys.length === 0) throw noKey('there is no signing key');
+      return keys.find((key) => key.kid === kid);
+    },
     refresh,
   };
 }

@@ -7,13 +7,30 @@ export function health(ctx: Context): void {
   ctx.body = { status: 'ok' };
 }
 
-/** Ready: the stores answer and the process is not shutting down. */
+/** How long an answer of the stores is given again, in milliseconds. Anybody may ask, and each answer costs a write. */
+const KEPT_MS = 1000;
+
+/** Ready: the stores take writes and the process is not shutting down. Asks them once a second at most, one question at a time. */
 export function readiness({ ping, isDraining }: { ping: () => Promise<void>; isDraining: () => boolean }) {
+  let answer: Promise<void> | null = null;
+  function ask(): Promise<void> {
+    if (answer) return answer;
+    const asked = ping();
+    answer = asked;
+    const forget = (): void => {
+      setTimeout(() => {
+        if (answer === asked) answer = null;
+      }, KEPT_MS).unref();
+    };
+    asked.then(forget, forget);
+    return asked;
+  }
+
   return async (ctx: Context): Promise<void> => {
     ctx.set('Cache-Control', 'no-store');
     try {
       if (isDraining()) throw new AppError('temporarily_unavailable', { public: 'shutting down' });
-      await ping();
+      await ask();
       ctx.body = { status: 'ready' };
     } catch (error) {
       ctx.status = 503;

@@ -7,6 +7,7 @@ import { requireTime } from '../../kit/request-budget.ts';
 import { tlsFailure } from '../tls-failure.ts';
 import { tlsOptions } from '../tls-options.ts';
 import { namesBefore, type RedisNames } from './names.ts';
+import { redisReasonOf } from './reasons.ts';
 import { SCRIPTS, type ScriptCommands } from './scripts.ts';
 
 export type RedisClient = Redis & ScriptCommands;
@@ -54,8 +55,7 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
     scripts: SCRIPTS,
   }) as RedisClient;
 
-  logOutages(redis, log);
-  const whyDown = rememberFailure(redis);
+  const outage = logOutages(redis, log);
   const roundTrips = countWrites(redis);
   redis.on('ready', () => void warnAboutEviction(redis, log));
   // The outage is logged already.
@@ -66,10 +66,13 @@ export async function openRedis({ redisUrl, log, commandMs = 1000 }: ConnectionI
 
     async run(work) {
       requireTime();
+      const { wrongDatabase } = outage;
+      // The driver would go on with database 0, which belongs to somebody else.
+      if (wrongDatabase) throw new StoreUnavailableError('redis', wrongDatabase, redisReasonOf(wrongDatabase));
       try {
         return await work(redis);
       } catch (error) {
-        throw translate(error, whyDown());
+        throw translate(error, outage.error);
       }
     },
 
@@ -116,11 +119,13 @@ const SERVER_STATE =
 /** `why`: the connection's own failure. A command that found none has nothing to say about it. */
 function translate(error: unknown, why: Error | null): Error {
   if (!(error instanceof Error)) return new StoreUnavailableError('redis', undefined);
-  if (error.name !== 'ReplyError') return new StoreUnavailableError('redis', tlsFailure(why) ?? error);
+  const refusal = error.name === 'ReplyError' ? null : tlsFailure(why);
+  if (refusal) return new StoreUnavailableError('redis', refusal, refusal.message);
+  if (error.name !== 'ReplyError') return new StoreUnavailableError('redis', error, redisReasonOf(why ?? error));
   // A reply may repeat the arguments, and ioredis hangs them on the error: only its first word goes on.
   const word = error.message.split(/\s/, 1)[0] ?? '';
   const safe = new Error(`redis refused a command (${word})`);
-  return SERVER_STATE.test(error.message) ? new StoreUnavailableError('redis', safe) : safe;
+  return SERVER_STATE.test(error.message) ? new StoreUnavailableError('redis', safe, redisReasonOf(error)) : safe;
 }
 
 /** For reading a key that may hold something that is none of ours, of another type. */
@@ -131,29 +136,33 @@ export const orIfForeign = <T>(read: Promise<T>, instead: () => T): Promise<T> =
   });
 
 /** One line when it goes and one when it is back, however many requests fail in between. */
-function logOutages(redis: Redis, log: Log): void {
-  let down = false;
+function logOutages(redis: Redis, log: Log): Outage {
+  const outage: Outage = { error: null, wrongDatabase: null };
   redis.on('error', (error: Error) => {
-    if (down) return;
-    down = true;
-    log.error({ err: error }, 'redis is not reachable');
+    const before = outage.error;
+    outage.error = error;
+    if (WRONG_DATABASE.test(error.message)) outage.wrongDatabase = error;
+    if (before) return;
+    const reason = tlsFailure(error)?.message ?? redisReasonOf(error);
+    log.error({ err: error, ...(reason === undefined ? {} : { reason }) }, 'redis is not reachable');
   });
   redis.on('ready', () => {
-    if (down) log.info('redis is reachable again');
-    down = false;
+    if (outage.error && !outage.wrongDatabase) log.info('redis is reachable again');
+    outage.error = null;
   });
+  redis.on('close', () => {
+    outage.wrongDatabase = null;
+  });
+  return outage;
 }
 
-function rememberFailure(redis: Redis): () => Error | null {
-  let failure: Error | null = null;
-  redis.on('error', (error: Error) => {
-    failure = error;
-  });
-  redis.on('ready', () => {
-    failure = null;
-  });
-  return () => failure;
+interface Outage {
+  /** The last one since there was a connection. */
+  error: Error | null;
+  wrongDatabase: Error | null;
 }
+
+const WRONG_DATABASE = /DB index is out of range|invalid DB index/;
 
 function countWrites(redis: Redis): () => number {
   let writes = 0;

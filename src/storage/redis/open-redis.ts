@@ -2,6 +2,7 @@ import type { RateLimitStore } from '../../domain/limits/rate-limit-store.ts';
 import type { ThrottleStore } from '../../domain/limits/throttle-store.ts';
 import type { DurableTokenStore } from '../../domain/tokens/token-store.ts';
 import type { Clock } from '../../kit/clock.ts';
+import { AppError } from '../../kit/errors.ts';
 import type { Log } from '../../kit/log.ts';
 import { createRoutedTokenStore } from '../routed-token-store.ts';
 import type { Deployment, Messages } from '../stores.ts';
@@ -35,6 +36,20 @@ export interface RedisStores {
   close(): Promise<void>;
 }
 
+const CONDITIONS = { OOM: 'full', MISCONF: 'unable to save', READONLY: 'read-only', NOREPLICAS: 'read-only' } as const;
+
+/** Says in words that anybody may read why it takes no writes. */
+function inCondition(error: unknown): unknown {
+  const word = /\((\w+)\)$/.exec(String((error as { cause?: Error }).cause?.message))?.[1] ?? '';
+  const condition = CONDITIONS[word as keyof typeof CONDITIONS];
+  if (condition === undefined) return error;
+  return new AppError('temporarily_unavailable', {
+    internal: `redis is ${condition}`,
+    retryAfterSeconds: 2,
+    cause: error,
+  });
+}
+
 /** What Redis takes over from SQL. */
 export async function openRedisStores({
   redisUrl,
@@ -57,7 +72,12 @@ export async function openRedisStores({
       connection.names = namesOf(deployment, redisPrefix ?? null);
     },
     async ping() {
-      await connection.run((redis) => redis.ping());
+      // A write: one that is a replica or full answers a PING.
+      try {
+        await connection.run((redis) => redis.set(`${connection.names.keys}ready`, '1', 'PX', 5000));
+      } catch (error) {
+        throw inCondition(error);
+      }
     },
     roundTrips: connection.roundTrips,
     async close() {

@@ -4,6 +4,7 @@ import { monotonicMs } from '../../kit/clock.ts';
 import { requireTime } from '../../kit/request-budget.ts';
 import type { Dialect } from './dialect.ts';
 import { classify, isConnectionLost, isReadOnlyServer, translate, wasNotSent } from './failures.ts';
+import { conditionOf } from './reasons.ts';
 
 export type Value = string | number | boolean | null;
 /** Column name to value. Names come from our code, never from a request. */
@@ -31,6 +32,8 @@ export interface Database extends Statements {
    * let it fail later. It may run more than once. Rolls back when it throws.
    */
   transaction<T>(work: (tx: Statements) => Promise<T>): Promise<T>;
+  /** The condition of the server that made it refuse a statement within the last so many milliseconds: `read-only`, `full`, … */
+  refusedWithin(milliseconds: number): string | null;
   statementCount(): number;
   close(): Promise<void>;
 }
@@ -47,6 +50,8 @@ interface DatabaseInput {
   prepared?: boolean;
   /** A statement that begins each transaction, where limits cannot be set once for a connection. */
   limitsOfTransaction?: string;
+  /** Throws while nothing may be read or written: see `watchSqliteFile`. Asked before each statement and again before its answer counts. */
+  requireIntact?: () => void;
 }
 
 export function openDatabase({
@@ -54,6 +59,7 @@ export function openDatabase({
   config,
   prepared = true,
   limitsOfTransaction,
+  requireIntact = () => {},
 }: DatabaseInput): Database & { knex: Knex } {
   const knex = createKnex(config);
   let statements = 0;
@@ -63,6 +69,8 @@ export function openDatabase({
   const failed = new WeakMap<object, string>();
   knex.on('query-error', (error: object, query: { sql: string }) => failed.set(error, query.sql));
 
+  let lastRefusal: { condition: string; atMs: number } | null = null;
+
   const nameOf = prepared ? createStatementNames() : () => undefined;
   const direct = statementsOn(knex, dialect, nameOf);
 
@@ -71,11 +79,18 @@ export function openDatabase({
     for (let tried = 1, start = monotonicMs(); ; tried += 1) {
       requireTime();
       try {
-        return await work();
+        requireIntact();
+        const result = await work();
+        requireIntact();
+        return result;
       } catch (error) {
         const waited = monotonicMs() - start > RETRY_MS;
         const again = classify(error) === 'conflict' || isReadOnlyServer(error) || isHarmless(error);
-        if (tried === ATTEMPTS || waited || !again) throw translate(error, failed);
+        if (tried === ATTEMPTS || waited || !again) {
+          const condition = conditionOf(error);
+          if (condition) lastRefusal = { condition, atMs: monotonicMs() };
+          throw translate(error, failed);
+        }
         // Apart from one another, so that two victims do not meet again; the noise of a fine timer is enough for that.
         await delay(tried * 10 + ((monotonicMs() * 1000) % 20));
       }
@@ -115,6 +130,8 @@ export function openDatabase({
       // Before COMMIT was sent nothing is kept: the server drops the transaction of a connection that is lost.
       return attempt(once, (error) => (worked ? wasNotSent(error) : isConnectionLost(error)));
     },
+    refusedWithin: (milliseconds) =>
+      lastRefusal && monotonicMs() - lastRefusal.atMs < milliseconds ? lastRefusal.condition : null,
     statementCount: () => statements,
     close: () => knex.destroy(),
   };

@@ -1,5 +1,6 @@
 import { StoreRefusal, StoreUnavailableError } from '../../kit/errors.ts';
 import { tlsFailure } from '../tls-failure.ts';
+import { reasonOf } from './reasons.ts';
 
 /**
  * What became of a statement that failed. `conflict`: the database chose it as the victim of a deadlock or could not
@@ -11,10 +12,13 @@ export type Failure = 'duplicate' | 'conflict' | 'unavailable' | 'fault';
 export class DatabaseError extends Error {
   override name = 'DatabaseError';
   readonly code: string;
+  /** In words for the operator, when the state of the server explains it. */
+  readonly reason: string | undefined;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, reason?: string) {
     super(message);
     this.code = code;
+    this.reason = reason;
   }
 }
 
@@ -101,6 +105,9 @@ const UNAVAILABLE_NUMBERS = new Set([1927, 1969, 3024]);
 /** Classes of SQLSTATE: connection exception, insufficient resources, operator intervention (shutdown), system error. */
 const UNAVAILABLE_CLASS = /^(08|53|57P|58)[0-9A-Z]{2,3}$/;
 
+/** What a table, name or value that is not there means depends on the statement: it may be a fault of ours. */
+const OURS_PERHAPS = new Set(['42P01', 'ER_NO_SUCH_TABLE', '22023', '42704', '42602', '55P02']);
+
 /** Driver and pool errors without a code. */
 const UNAVAILABLE_MESSAGE =
   /Connection (terminated|ended)|timeout (expired|exceeded)|not queryable|in closed state|operation timed out|acquire a connection|Database (handle )?is closed|^aborted$/i;
@@ -114,7 +121,8 @@ export function classify(error: unknown): Failure {
   if (UNAVAILABLE.has(text) || UNAVAILABLE_CLASS.test(text)) return 'unavailable';
   if (fatal === true || (errno !== undefined && UNAVAILABLE_NUMBERS.has(errno))) return 'unavailable';
   if (name === 'KnexTimeoutError' || name === 'TimeoutError' || UNAVAILABLE_MESSAGE.test(message)) return 'unavailable';
-  return 'fault';
+  // Settings, rights and certificates are the operator's to mend; the request that met them is not at fault.
+  return !OURS_PERHAPS.has(text) && reasonOf(error) !== undefined ? 'unavailable' : 'fault';
 }
 
 /** PostgreSQL, MariaDB and MySQL, and a Galera node that is not ready: this server takes no writes, another one may. */
@@ -161,11 +169,14 @@ const codeOf = (error: unknown): string => String((error as DriverError).code);
 export function translate(error: unknown, failed: WeakMap<object, string>): Error {
   if (error instanceof StoreUnavailableError || error instanceof DatabaseError) return error;
   const refusal = tlsFailure(error);
-  if (refusal) return new StoreUnavailableError('database', refusal);
-  if (POOLED.has(codeOf(error))) return new StoreUnavailableError('database', new StoreRefusal(NEEDS_POOLER_WORD));
+  if (refusal) return new StoreUnavailableError('database', refusal, refusal.message);
+  if (POOLED.has(codeOf(error)))
+    return new StoreUnavailableError('database', new StoreRefusal(NEEDS_POOLER_WORD), NEEDS_POOLER_WORD);
   const failure = classify(error);
   const safe = withoutValues(error, failed);
-  return failure === 'unavailable' || failure === 'conflict' ? new StoreUnavailableError('database', safe) : safe;
+  return failure === 'unavailable' || failure === 'conflict'
+    ? new StoreUnavailableError('database', safe, reasonOf(error))
+    : safe;
 }
 
 /** A prepared statement that is not there, or is there twice: it was prepared on another connection. */
@@ -181,10 +192,11 @@ function withoutValues(error: unknown, failed: WeakMap<object, string>): Error {
   if (!(error instanceof Error)) return new DatabaseError('unknown', 'the database failed without a reason');
   const { name, message, code, errno, table, column, constraint } = error as DriverError;
   const statement = failed.get(error);
-  const known = code !== undefined && DRIVER_CODE.test(String(code));
+  const reason = reasonOf(error);
+  const known = code !== undefined && (DRIVER_CODE.test(String(code)) || reason !== undefined);
   const harmless = name === 'KnexTimeoutError' || (!known && errno === undefined && UNAVAILABLE_MESSAGE.test(message));
   // Neither a statement's nor the pool's: our own code threw it inside a transaction.
-  if (statement === undefined && !known && !harmless) return error;
+  if (statement === undefined && !known && !harmless && reason === undefined) return error;
 
   const facts = [
     known ? String(code) : undefined,
@@ -196,5 +208,7 @@ function withoutValues(error: unknown, failed: WeakMap<object, string>): Error {
     constraint && `constraint ${constraint}`,
   ];
   const subject = statement === undefined ? 'the database failed' : `"${statement.slice(0, 80)}" failed`;
-  return new DatabaseError(known ? String(code) : 'unknown', `${subject} (${facts.filter(Boolean).join(', ')})`);
+  const told = reason === undefined ? '' : `: ${reason}`;
+  const detail = facts.filter(Boolean).join(', ');
+  return new DatabaseError(known ? String(code) : 'unknown', `${subject}${detail && ` (${detail})`}${told}`, reason);
 }

@@ -10,6 +10,7 @@ import { createConnectionLife, type PooledConnection } from './connection-life.t
 import { mariadbConnection, postgresConnection } from './driver-options.ts';
 import { migrationSource } from './migrations/index.ts';
 import { type GuardedConnection, guardQueries } from './query-guard.ts';
+import { isInMemory } from './sqlite-file.ts';
 import { keepStatements, type SqliteConnection } from './sqlite-statements.ts';
 
 /** Milliseconds; 0 switches a limit off. */
@@ -58,7 +59,8 @@ export function knexConfig({
 
 const sqlite = ({ file }: SqliteAddress): Knex.Config => ({
   client: 'sqlite3',
-  connection: { filename: file },
+  // Never makes a file: one that is gone would come back empty.
+  connection: { filename: file, ...(isInMemory(file) ? {} : { flags: ['OPEN_READWRITE'] }) },
   useNullAsDefault: true,
   // One connection: SQLite has one writer, and a database in memory lives as long as its connection.
   pool: { min: 1, max: 1, afterCreate: setUpSqlite },

@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import { ConfigError } from '../../config/problems.ts';
 import type { Migrations } from '../stores.ts';
 import type { Dialect } from './dialect.ts';
 import { classify, translate } from './failures.ts';
+import { othersAreBusy, withSessionLock } from './migration-lock.ts';
 import { MIGRATION_NAMES } from './migrations/index.ts';
 
 const TABLE = 'knex_migrations';
 const LOCK_TABLE = 'knex_migrations_lock';
 
 const POLL_MS = 250;
+/** A lock row that a killed process left is taken over when nobody has been at work for so long. */
+const QUIET_MS = 5000;
 
 interface MigratorInput {
   dialect: Dialect;
@@ -46,24 +50,29 @@ export function createMigrator({ dialect, withKnex, lockWaitMs = 60_000 }: Migra
     up: () =>
       run(async (knex) => {
         await prepareLock(knex, dialect);
-        for (let waitedMs = 0; ; waitedMs += POLL_MS) {
-          try {
-            const [, applied] = (await knex.migrate.latest()) as [number, string[]];
-            return applied;
-          } catch (error) {
-            if (!(error instanceof Error) || error.name !== 'MigrationLocked') throw error;
-            if (waitedMs >= lockWaitMs) throw new Error(STALE_LOCK, { cause: error });
-            await delay(POLL_MS);
+        return withSessionLock({ knex, dialect, waitMs: lockWaitMs }, async () => {
+          // How long nobody can be seen to migrate, though the row says so.
+          let quietMs = 0;
+          for (let waitedMs = 0; ; waitedMs += POLL_MS, quietMs += POLL_MS) {
+            try {
+              const [, applied] = (await knex.migrate.latest()) as [number, string[]];
+              return applied;
+            } catch (error) {
+              if (!(error instanceof Error) || error.name !== 'MigrationLocked') throw error;
+              if (waitedMs >= lockWaitMs) throw new ConfigError([LOCK_TAKEN]);
+              if (await othersAreBusy(knex, dialect)) quietMs = 0;
+              if (quietMs >= QUIET_MS) await knex.raw(`update ${LOCK_TABLE} set is_locked = 0`);
+              else await delay(POLL_MS);
+            }
           }
-        }
+        });
       }),
   };
 }
 
-const STALE_LOCK =
-  'the migration lock stays taken: either another process is still migrating, or one was killed while it did. ' +
-  'When you are sure that none runs, free the lock with `npx knex migrate:unlock` and start again; ' +
-  'a migration that stopped half-way continues.';
+const LOCK_TAKEN =
+  'DATABASE_URL: another process is still migrating this database; wait for its end and try again. ' +
+  'What a migration that was killed has done is kept, and the next one goes on from there.';
 
 const INT_KEY: Record<Dialect, string> = {
   sqlite: 'integer primary key autoincrement',

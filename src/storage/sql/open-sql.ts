@@ -13,12 +13,13 @@ import { createIdempotentRequestStore } from './idempotent-request-store.ts';
 import { knexConfig, pooling, SQL_TIMEOUTS, type SqlTimeouts } from './knex-config.ts';
 import { createLeaseStore } from './lease-store.ts';
 import { createMigrator } from './migrator.ts';
+import { createProbe } from './probe.ts';
 import { createProviderKeyStore } from './provider-key-store.ts';
 import { createRateLimitStore } from './rate-limit-store.ts';
 import { createResourceServerStore } from './resource-server-store.ts';
 import { createRowMacStore } from './row-mac-store.ts';
 import { createSigningKeyStore } from './signing-key-store.ts';
-import { createSqliteFile } from './sqlite-file.ts';
+import { createSqliteFile, watchSqliteFile } from './sqlite-file.ts';
 import { createThrottleStore } from './throttle-store.ts';
 import { createTokenStore } from './token-store.ts';
 import { createUsageStore } from './usage-store.ts';
@@ -57,6 +58,7 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
     dialect,
     config: knexConfig({ ...settings, timeouts: limits }),
     ...pooling(address, limits),
+    ...(address.dialect === 'sqlite' ? { requireIntact: watchSqliteFile(address.file, log) } : {}),
   });
 
   return {
@@ -83,7 +85,7 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
         // A database in memory is nowhere else; and SQLite has no statement timeout to get rid of.
         if (dialect === 'sqlite') return use(database.knex);
         const unlimited = { ...limits, acquireMs: 30_000, statementMs: 0, lockMs: 0 };
-        const knex = createKnex(knexConfig({ ...settings, poolSize: 2, timeouts: unlimited }));
+        const knex = createKnex(knexConfig({ ...settings, poolSize: 3, timeouts: unlimited }));
         try {
           return await use(knex);
         } finally {
@@ -100,9 +102,7 @@ export function openSql({ databaseUrl, log, poolSize, timeouts = {} }: SqlInput)
       return rows[0]?.value === 'own' ? 'own' : 'shared';
     },
 
-    async ping() {
-      await database.rows('select 1 as one', []);
-    },
+    ping: createProbe(database),
     statementCount: database.statementCount,
     close: database.close,
   };
