@@ -45,11 +45,6 @@ export const STORAGE: readonly Mutant[] = [
     "(await keys('id = ? and owner_id = ?', [id, ownerId]))[0] ?? null;",
     "(await keys('id = ? and owner_id <> ?', [id, '']))[0] ?? null;",
   ),
-  sqlite(
-    'the provider key of another owner is removed',
-    "const sql = 'delete from provider_keys where id = ? and owner_id = ?';",
-    "const sql = 'delete from provider_keys where id = ? and ? <> 1';",
-  ),
   sqlite('a repeated creation creates again', "if (first) return { kind: 'repeated', first };", ''),
   sqlite(
     'a data key is replaced by an older copy of it',
