@@ -101,12 +101,12 @@ export const PAGES: readonly Mutant[] = [
   ),
   openAuthorizations(
     'one address fills the store with authorizations',
-    'if (own >= part(mostByAddress)) {',
-    'if (own >= part(mostByAddress) * 1e6) {',
+    'if ((byAddress.get(addressGroup) ?? 0) >= part(mostByAddress)) {',
+    'if ((byAddress.get(addressGroup) ?? 0) >= part(mostByAddress) * 1e6) {',
   ),
   openAuthorizations(
     'strangers fill the store with authorizations',
-    'if (open.size >= part(most)) {',
-    'if (open.size >= part(most) * 1e6) {',
+    'const madeRoom = open.size >= part(most) ? makeRoom(addressGroup) : null;',
+    'const madeRoom = null;',
   ),
 ];
