@@ -28,6 +28,7 @@ export const apiKeyRecord = (key: ApiKey, nowMs: number) => ({
   createdAt: iso(key.createdAt),
   expiresAt: isoOrNull(key.expiresAt),
   rotatedAt: isoOrNull(key.rotatedAt),
+  rotatedBy: key.rotatedBy,
   oldSecretEndsAt: isoOrNull(oldSecretEndsAt(key)),
   lastUsedAt: isoOrNull(key.lastUsedAt),
   revokedAt: isoOrNull(key.revokedAt),

@@ -45,6 +45,7 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
         ...{ importedDigest: newId('digest'), importedEndsAt: T + 6, scopes: ['memories:read', 'keys:*'] },
         ...{ allowedAddresses: ['192.0.2.0/24', '2001:db8::/32'], limit: { quota: 1e9, windowSeconds: 86_400 } },
         ...{ expiresAt: T + 7, revokedAt: T + 8, revokeReason: AWKWARD_TEXT, suspendedAt: T + 9, rotatedAt: T + 10 },
+        ...{ rotatedBy: newId('key'), previousBy: newId('key') },
         ...{ lastUsedAt: T + 11, previousUses: 12, previousUsedAt: T + 13, warnedDays: 14, version: 15 },
       });
 
@@ -195,7 +196,10 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
         await keys.update({ ...maker, revokedAt: T });
         expect(await keys.insertMade(family(maker), maker)).to.deep.equal({ kind: 'maker-changed' });
         expect(await madeBy(maker)).to.deep.equal([
-          { id: child.id, createdBy: maker.id, revokedAt: null, suspendedAt: null },
+          {
+            ...{ id: child.id, createdBy: maker.id, rotatedBy: null, previousBy: null },
+            ...{ revokedAt: null, suspendedAt: null },
+          },
         ]);
       });
 
@@ -250,6 +254,107 @@ export function apiKeyStoreSuite(open: () => Promise<Parts>): void {
         });
         expect(makers.length).to.be.greaterThan(1);
         for (const { id } of makers) expect((await keys.find(id))?.key.revokedAt, id).to.equal(T);
+      });
+    });
+
+    describe('for a key that another key changes', () => {
+      const rotated = (key: ApiKey, maker: ApiKey): ApiKey => ({
+        ...key,
+        ...{ current: { mac: newId('mac'), pepperId: 'pepper' }, rotatedAt: T, rotatedBy: maker.id },
+      });
+      const rotatedKeysOf = async ({ id, ownerId }: ApiKey) =>
+        (await keys.listMadeByOthers(ownerId)).filter(({ rotatedBy }) => rotatedBy === id).map(({ id }) => id);
+
+      it('changes it only while the other is of the version that was read, and says who made the secrets', async () => {
+        const [maker, sibling] = [keyOf(), keyOf({ createdBy: owner.id })];
+        await keys.insert(maker);
+        await keys.insert(sibling);
+        const outdated = { id: maker.id, version: maker.version + 1 };
+        expect(await keys.updateMade(rotated(sibling, maker), outdated)).to.deep.equal({ kind: 'maker-changed' });
+        const request = requestOf();
+        expect(await keys.updateMade(rotated(sibling, maker), outdated, request)).to.deep.equal({
+          kind: 'maker-changed',
+        });
+        expect((await keys.find(sibling.id))?.key, 'nothing was changed').to.deep.equal(sibling);
+        const next = rotated(sibling, maker);
+        expect(await keys.updateMade(next, maker, request)).to.deep.equal({ kind: 'inserted' });
+        expect(await keys.updateMade(next, maker, request)).to.deep.include({ kind: 'repeated' });
+        expect(await keys.updateMade(next, maker), 'stale').to.deep.equal({ kind: 'taken' });
+        expect((await keys.find(sibling.id))?.key).to.deep.equal({ ...next, version: 2 });
+        expect((await keys.find(maker.id))?.key, 'the maker is as it was').to.deep.equal(maker);
+        expect(await rotatedKeysOf(maker)).to.deep.equal([sibling.id]);
+        const again = { ...next, version: 2, rotatedBy: owner.id, previousBy: maker.id };
+        expect(await keys.update(again)).to.equal(true);
+        const shown = (await keys.listMadeByOthers(maker.ownerId)).filter(({ id }) => id === sibling.id);
+        expect(shown.map(({ rotatedBy, previousBy }) => [rotatedBy, previousBy])).to.deep.equal([[owner.id, maker.id]]);
+      });
+
+      it('shows whoever ends the other all that it changed, of 50 at once, and lets none come after', async () => {
+        const maker = keyOf();
+        const siblings = Array.from({ length: 50 }, () => keyOf({ createdBy: owner.id }));
+        for (const key of [maker, ...siblings]) await keys.insert(key);
+        let seen: string[] = [];
+        const outcomes = await parallel(51, async (index) => {
+          const sibling = siblings[index];
+          if (sibling && index !== 17) return keys.updateMade(rotated(sibling, maker), maker);
+          if (index !== 17) return null;
+          expect(await keys.update({ ...maker, revokedAt: T })).to.equal(true);
+          seen = await rotatedKeysOf(maker);
+          return null;
+        });
+        const changed = outcomes.filter((outcome) => outcome?.kind === 'inserted').length;
+        const refused = outcomes.filter((outcome) => outcome?.kind === 'maker-changed').length;
+        expect(changed + refused).to.equal(49);
+        expect(await rotatedKeysOf(maker))
+          .to.have.members(seen)
+          .and.to.have.length(changed);
+      });
+
+      it('does not wait for ever when 50 change each other at once', async () => {
+        const [a, b] = [keyOf(), keyOf()];
+        await keys.insert(a);
+        await keys.insert(b);
+        const outcomes = await parallel(50, (index) =>
+          index % 2 === 0 ? keys.updateMade(rotated(a, b), b) : keys.updateMade(rotated(b, a), a),
+        );
+        expect(outcomes.filter(({ kind }) => kind === 'inserted')).to.have.length(1);
+      });
+
+      it('leaves no secret usable that an ended key made, whatever 50 rotations do at that moment', async () => {
+        const root = keyOf();
+        const siblings = Array.from({ length: 10 }, () => keyOf({ createdBy: owner.id }));
+        for (const key of [root, ...siblings]) await keys.insert(key);
+        const change = createChangeKey({
+          apiKeys: keys,
+          announce: async () => undefined,
+          clock: { ...systemClock },
+        });
+        const endDescendants = createEndDescendants({ apiKeys: keys, change });
+        const end = (key: ApiKey): ApiKey | null => (key.revokedAt === null ? { ...key, revokedAt: T } : null);
+        let made = 0;
+        await parallel(51, async (index) => {
+          if (index === 25) {
+            await change(root.id, null, ({ key }) => end(key));
+            return endDescendants(root, end);
+          }
+          // Half of them by the root, the others by what the root may have rotated.
+          const makerId = index % 2 === 0 ? root.id : siblings[index % 10]?.id;
+          const maker = (await keys.find(makerId ?? ''))?.key;
+          const sibling = (await keys.find(siblings[(index * 3) % 10]?.id ?? ''))?.key;
+          if (!maker || !sibling || maker.id === sibling.id || maker.revokedAt !== null || sibling.revokedAt !== null)
+            return;
+          const outcome = await keys.updateMade({ ...rotated(sibling, maker), previousBy: sibling.rotatedBy }, maker);
+          if (outcome.kind === 'inserted') made += 1;
+          return null;
+        });
+        expect(made).to.be.greaterThan(0);
+        const all = await Promise.all(siblings.map(async ({ id }) => (await keys.find(id))?.key));
+        const dead = new Set([root.id, ...all.filter((key) => key?.revokedAt === T).map((key) => key?.id)]);
+        for (const key of all) {
+          if (!key || dead.has(key.id)) continue;
+          expect(dead.has(key.rotatedBy ?? ''), 'the current secret').to.equal(false);
+          expect(dead.has(key.previousBy ?? ''), 'the one before').to.equal(false);
+        }
       });
     });
 

@@ -26,6 +26,8 @@ export const apiKeyOf = (changes: Partial<ApiKey> = {}): ApiKey => ({
   revokeReason: null,
   suspendedAt: null,
   rotatedAt: null,
+  rotatedBy: null,
+  previousBy: null,
   lastUsedAt: null,
   previousUses: 0,
   previousUsedAt: null,

@@ -70,7 +70,14 @@ const CASES: Readonly<Record<AuthenticatedTable, Case>> = {
         ...{ ownerId: owner.id, environment: newId('env'), importedDigest: newId('digest'), importedEndsAt: T },
         ...{ previous: { mac: newId('mac'), pepperId: newId('pepper'), endsAt: T }, scopes: [newId('scope')] },
         ...{ allowedAddresses: ['192.0.2.1'], limit: { quota: 5, windowSeconds: 60 }, createdBy: newId('acc') },
-        ...{ expiresAt: T, revokedAt: T, suspendedAt: T, rotatedAt: T },
+        ...{
+          expiresAt: T,
+          revokedAt: T,
+          suspendedAt: T,
+          rotatedAt: T,
+          rotatedBy: newId('key'),
+          previousBy: newId('key'),
+        },
       });
       await apiKeys.insert(key);
       return { id: key.id };

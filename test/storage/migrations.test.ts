@@ -17,7 +17,7 @@ import { requirePart } from '../support/requirements.ts';
 import { failureOf } from './failure-of.ts';
 import { silentLog } from './open-stores.ts';
 
-const ALL = ['0001-initial', '0002-api-credentials', '0003-row-macs', '0007-deployment'];
+const ALL = ['0001-initial', '0002-api-credentials', '0003-row-macs', '0007-deployment', '0010-rotated-by'];
 
 const folders: string[] = [];
 

@@ -7,6 +7,9 @@ export interface KeyWithOwner {
   owner: Account;
 }
 
+/** What made a key and its secrets. */
+export type MadeKey = Pick<ApiKey, 'id' | 'createdBy' | 'rotatedBy' | 'previousBy' | 'revokedAt' | 'suspendedAt'>;
+
 export interface ApiKeyStore {
   /** The key, and in the same transaction the request that asked for it. The caller generates the id. */
   insert(key: ApiKey, request?: IdempotentRequest): Promise<InsertOutcome>;
@@ -39,8 +42,11 @@ export interface ApiKeyStore {
   listOfNamespace(ownerId: string, environment: string, namespace: string, limit: number): Promise<ApiKey[]>;
   /** Keys of the owner that are neither revoked nor expired. */
   countLive(ownerId: string, nowMs: number): Promise<number>;
-  /** The owner's keys, revoked ones included, that were made by something else than the owner in person. In no order. */
-  listMadeByOthers(ownerId: string): Promise<Pick<ApiKey, 'id' | 'createdBy' | 'revokedAt' | 'suspendedAt'>[]>;
+  /**
+   * The owner's keys, revoked ones included, that were made by something else than the owner in person, or have a secret that was.
+   * In no order.
+   */
+  listMadeByOthers(ownerId: string): Promise<MadeKey[]>;
   /** When each of the owner's keys was last used, by id; those never used are not in it. */
   lastUses(ownerId: string): Promise<ReadonlyMap<string, number>>;
   /**
@@ -50,6 +56,12 @@ export interface ApiKeyStore {
   update(key: ApiKey): Promise<boolean>;
   /** The same, and in the same transaction the request that asked for it. `taken`: the version is another one by now. */
   updateOnce(key: ApiKey, request: IdempotentRequest): Promise<InsertOutcome>;
+  /** An update by another key, which counts only while that one still is of this version: see `insertMade`. */
+  updateMade(
+    key: ApiKey,
+    maker: Pick<ApiKey, 'id' | 'version'>,
+    request?: IdempotentRequest,
+  ): Promise<InsertOutcome | { kind: 'maker-changed' }>;
   /** Live keys that expire before `beforeMs` and were not warned about at `days` or nearer; ordered by expiry. */
   listExpiring(beforeMs: number, nowMs: number, days: number, limit: number): Promise<ApiKey[]>;
   /** False when it was warned about at `days` or nearer already. Leaves `version` alone. */

@@ -43,6 +43,10 @@ export interface ApiKey {
   /** Refused until resumed: the mild answer to a reported leak. */
   suspendedAt: number | null;
   rotatedAt: number | null;
+  /** The account or key that made the current secret by rotating the key; null before a rotation, and for those of older versions. */
+  rotatedBy: string | null;
+  /** The same of the secret in `previous`. */
+  previousBy: string | null;
   lastUsedAt: number | null;
   /** How often and when last the secret before the rotation was used. */
   previousUses: number;

@@ -26,6 +26,8 @@ export const apiKeyFacts = (key: ApiKey): RowFacts => [
   key.revokedAt,
   key.suspendedAt,
   key.rotatedAt,
+  // Rows without them keep the MAC that they had before there were such columns. A list that is longer never has the MAC of a shorter one.
+  ...(key.rotatedBy === null && key.previousBy === null ? [] : [key.rotatedBy, key.previousBy]),
 ];
 
 /** So many keys of one namespace are looked at for one that is as Gatehouse wrote it. */
@@ -71,6 +73,7 @@ export function authenticApiKeys(stored: ApiKeyStore, macs: RowMacs): ApiKeyStor
     lastUses: (ownerId) => stored.lastUses(ownerId),
     update: (key) => stored.update(sealed(key)),
     updateOnce: (key, request) => stored.updateOnce(sealed(key), request),
+    updateMade: (key, maker, request) => stored.updateMade(sealed(key), maker, request),
     listExpiring: async (...page) => openedAll(await stored.listExpiring(...page)),
     markWarned: (id, days) => stored.markWarned(id, days),
   };

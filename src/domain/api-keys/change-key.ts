@@ -17,9 +17,13 @@ export type ChangeKey = (
   id: string,
   actor: KeyActor | null,
   decide: (found: KeyWithOwner) => ApiKey | null,
-  /** Stored together with the change; what another one like it was answered comes back as `first`, and nothing is changed. */
-  request?: IdempotentRequest,
-) => Promise<{ key: ApiKey; changed: boolean; first?: IdempotentRequest }>;
+  options?: {
+    /** Stored together with the change; what another one like it was answered comes back as `first`, and nothing is changed. */
+    request?: IdempotentRequest | undefined;
+    /** The other key that makes the change: it must still be what was read. Nothing is changed when `makerChanged`. */
+    maker?: Pick<ApiKey, 'id' | 'version'> | undefined;
+  },
+) => Promise<{ key: ApiKey; changed: boolean; first?: IdempotentRequest; makerChanged?: true }>;
 
 /** The key if the actor may see it; of another's key and of another environment's nobody learns that it exists. */
 export async function findFor(
@@ -38,15 +42,22 @@ export async function findFor(
 
 export function createChangeKey(parts: Pick<ManageParts, 'apiKeys' | 'announce' | 'clock'>): ChangeKey {
   const { apiKeys, announce, clock } = parts;
-  return async (id, actor, decide, request) => {
+  async function store(key: ApiKey, { request, maker }: NonNullable<Parameters<ChangeKey>[3]>) {
+    if (maker && maker.id !== key.id) return apiKeys.updateMade(key, maker, request);
+    if (request) return apiKeys.updateOnce(key, request);
+    return { kind: (await apiKeys.update(key)) ? ('inserted' as const) : ('taken' as const) };
+  }
+
+  return async (id, actor, decide, options = {}) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = await findFor(parts, id, actor);
       const next = decide(found);
       if (next === null) return { key: found.key, changed: false };
       const key: ApiKey = { ...next, updatedAt: Math.max(clock.nowMs(), found.key.updatedAt) };
-      const outcome = request ? await apiKeys.updateOnce(key, request) : null;
-      if (outcome?.kind === 'repeated') return { key: found.key, changed: false, first: outcome.first };
-      if (outcome ? outcome.kind === 'inserted' : await apiKeys.update(key)) {
+      const outcome = await store(key, options);
+      if (outcome.kind === 'repeated') return { key: found.key, changed: false, first: outcome.first };
+      if (outcome.kind === 'maker-changed') return { key: found.key, changed: false, makerChanged: true };
+      if (outcome.kind === 'inserted') {
         await announce(`key:${id}`);
         return { key: { ...key, version: key.version + 1 }, changed: true };
       }

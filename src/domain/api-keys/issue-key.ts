@@ -161,6 +161,8 @@ export function newKey(
     revokeReason: null,
     suspendedAt: null,
     rotatedAt: null,
+    rotatedBy: null,
+    previousBy: null,
     lastUsedAt: null,
     previousUses: 0,
     previousUsedAt: null,

@@ -1,10 +1,14 @@
 import type { ApiKey } from './api-key.ts';
 import { stateOf } from './api-key.ts';
 import type { KeyWithOwner } from './api-key-store.ts';
+import type { Authority } from './authority.ts';
 import { type ChangeKey, conflict, findFor, recordKey } from './change-key.ts';
 import { overlapProblems, overlaps, requireValid } from './key-rules.ts';
 import type { IssuedApiKey, ManageApiKeys } from './manage-api-keys.ts';
 import type { ManageParts } from './manage-parts.ts';
+
+/** How often a key is looked at again that is changed while it rotates another. */
+const MAKER_ATTEMPTS = 20;
 
 export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageApiKeys['rotate'] {
   const { format, digests, authorityOf, begin, clock } = parts;
@@ -23,28 +27,37 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
     const first = (await findFor(parts, id, actor)).key;
     requireKnownEnvironment(first);
     const minted = format.secretFor(id, first.environment);
-    const { requireWithin } = await authorityOf(actor);
-    const decide = ({ key: before, owner }: KeyWithOwner): ApiKey => {
-      // Whoever holds the new secret holds all that the key has: nobody gets at more than they have this way.
-      requireWithin(before, owner);
-      if (owner.disabledAt !== null) throw conflict('The account is disabled.');
-      // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
-      if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
-      return rotated(before, overlapSeconds);
-    };
-    let rotation: Awaited<ReturnType<ChangeKey>>;
+    let rotation: Awaited<ReturnType<ChangeKey>> | undefined;
     try {
-      rotation = await change(id, actor, decide, request?.record(minted.text));
+      for (let attempt = 0; attempt < MAKER_ATTEMPTS && !rotation; attempt += 1) {
+        const { ownKey, requireWithin } = await authorityOf(actor);
+        const outcome = await change(id, actor, (found) => decide(found, requireWithin), {
+          request: request?.record(minted.text),
+          // One that is revoked meanwhile leaves no secret behind.
+          maker: ownKey ?? undefined,
+        });
+        if (!outcome.makerChanged) rotation = outcome;
+      }
     } catch (error) {
       // The faster one may have been this very request, sent twice: what that was answered is the answer here too.
       const meanwhile = await request?.firstAnswer();
       if (meanwhile) return repeated(meanwhile);
       throw error;
     }
+    if (!rotation) throw conflict('The API key that asks is being changed by others just now.');
     if (rotation.first && request) return repeated(request.answerOf(rotation.first));
     const { key } = rotation;
     await recordKey(parts, 'api_key.rotated', key, actor, { overlapSeconds });
     return { key, secret: minted.text, repeated: false };
+
+    function decide({ key: before, owner }: KeyWithOwner, requireWithin: Authority['requireWithin']): ApiKey {
+      // Whoever holds the new secret holds all that the key has: nobody gets at more than they have this way.
+      requireWithin(before, owner);
+      if (owner.disabledAt !== null) throw conflict('The account is disabled.');
+      // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.
+      if (before.rotatedAt !== first.rotatedAt) throw conflict('The API key was rotated by someone else just now.');
+      return rotated(before, overlapSeconds);
+    }
 
     /** The caller may have fewer rights by now than when it asked first. */
     async function repeated(secret: string): Promise<IssuedApiKey> {
@@ -76,6 +89,8 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
         previous,
         importedEndsAt: before.importedDigest === null ? null : importedEndsAt,
         rotatedAt: Math.max(nowMs, (before.rotatedAt ?? 0) + 1),
+        rotatedBy: actor.id,
+        previousBy: previous && before.rotatedBy,
         // As the store does: they were of the secret that is the last but one now.
         previousUses: 0,
         previousUsedAt: null,

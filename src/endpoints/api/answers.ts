@@ -39,6 +39,7 @@ export function apiKeyAnswer(key: ApiKey, nowMs: number): Output<'getApiKey'> {
     expires_at: timeOrNull(key.expiresAt),
     revoked_at: timeOrNull(key.revokedAt),
     rotated_at: timeOrNull(key.rotatedAt),
+    rotated_by: key.rotatedBy,
     last_used_at: timeOrNull(key.lastUsedAt),
     previous_secret:
       previousEndsAt !== null && overlaps(previousEndsAt, nowMs)

@@ -61,6 +61,7 @@ const MEMBERS: Readonly<Record<string, unknown>> = {
   allowed_addresses: [],
   revoked_at: null,
   rotated_at: null,
+  rotated_by: null,
   previous_secret: null,
   limit: null,
   audience: null,

@@ -104,6 +104,12 @@ const ApiKey = z
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
     rotated_at: time.nullable(),
+    rotated_by: z
+      .string()
+      .nullable()
+      .describe(
+        'What made the secret by the last rotation, as in `created_by`. Null without one, and for rotations of older versions.',
+      ),
     last_used_at: time.nullable(),
     previous_secret: z
       .object({ ends_at: time, uses: z.int(), last_used_at: time.nullable() })

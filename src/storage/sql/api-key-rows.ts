@@ -31,6 +31,8 @@ export interface ApiKeyRow {
   revoke_reason: string | null;
   suspended_at: number | null;
   rotated_at: number | null;
+  rotated_by: string | null;
+  previous_by: string | null;
   last_used_at: number | null;
   previous_uses: number;
   previous_used_at: number | null;
@@ -66,6 +68,8 @@ export const API_KEY_COLUMNS = [
   'revoke_reason',
   'suspended_at',
   'rotated_at',
+  'rotated_by',
+  'previous_by',
   'last_used_at',
   'previous_uses',
   'previous_used_at',
@@ -101,6 +105,8 @@ export const toApiKeyRow = (key: Stored<ApiKey>): Record<keyof ApiKeyRow, Value>
   revoke_reason: key.revokeReason,
   suspended_at: key.suspendedAt,
   rotated_at: key.rotatedAt,
+  rotated_by: key.rotatedBy,
+  previous_by: key.previousBy,
   last_used_at: key.lastUsedAt,
   previous_uses: key.previousUses,
   previous_used_at: key.previousUsedAt,
@@ -141,6 +147,8 @@ export const toApiKey = (row: ApiKeyRow): Stored<ApiKey> => ({
   revokeReason: row.revoke_reason,
   suspendedAt: row.suspended_at,
   rotatedAt: row.rotated_at,
+  rotatedBy: row.rotated_by,
+  previousBy: row.previous_by,
   lastUsedAt: row.last_used_at,
   previousUses: row.previous_uses,
   previousUsedAt: row.previous_used_at,

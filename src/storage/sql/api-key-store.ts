@@ -1,5 +1,6 @@
 import type { ApiKey } from '../../domain/api-keys/api-key.ts';
 import type { ApiKeyStore, KeyWithOwner } from '../../domain/api-keys/api-key-store.ts';
+import type { InsertOutcome } from '../../domain/idempotency/idempotent-request.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccount } from './account-rows.ts';
 import { API_KEY_COLUMNS, type ApiKeyRow, toApiKey, toApiKeyRow } from './api-key-rows.ts';
 import { type Database, insertSql, marks, type Statements, type Value } from './database.ts';
@@ -7,6 +8,8 @@ import { insertOnce } from './idempotent-request-store.ts';
 import { rowBatches } from './row-batches.ts';
 
 type JoinedRow = ApiKeyRow & { [Column in keyof AccountRow as `account_${Column}`]: AccountRow[Column] };
+
+type MadeRow = Pick<ApiKeyRow, 'id' | 'created_by' | 'rotated_by' | 'previous_by' | 'revoked_at' | 'suspended_at'>;
 
 const SELECT = `select ${API_KEY_COLUMNS.join(', ')} from api_keys where`;
 
@@ -41,17 +44,13 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
       return { kind: (await database.insertIfAbsent('api_keys', toApiKeyRow(key))) ? 'inserted' : 'taken' };
     },
 
-    async insertMade(key, maker, request) {
-      try {
-        return await insertOnce(database, request, async (tx) => {
-          if (!(await holdVersion(tx, maker))) throw new MakerChanged();
+    insertMade: (key, maker, request) =>
+      whileUnchanged(() =>
+        insertOnce(database, request, async (tx) => {
+          await holdMaker(tx, maker);
           return tx.insertIfAbsent('api_keys', toApiKeyRow(key));
-        });
-      } catch (error) {
-        if (error instanceof MakerChanged) return { kind: 'maker-changed' };
-        throw error;
-      }
-    },
+        }),
+      ),
 
     insertMany: (keys) => insertMany(database, keys),
     find: (id) => findBy('id', id),
@@ -101,13 +100,14 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
 
     async listMadeByOthers(ownerId) {
       const sql =
-        'select id, created_by, revoked_at, suspended_at from api_keys where owner_id = ? and created_by <> owner_id';
-      const rows = await database.rows<Pick<ApiKeyRow, 'id' | 'created_by' | 'revoked_at' | 'suspended_at'>>(sql, [
-        ownerId,
-      ]);
+        'select id, created_by, rotated_by, previous_by, revoked_at, suspended_at from api_keys ' +
+        'where owner_id = ? and (created_by <> owner_id or rotated_by <> owner_id or previous_by <> owner_id)';
+      const rows = await database.rows<MadeRow>(sql, [ownerId]);
       return rows.map((row) => ({
         id: row.id,
         createdBy: row.created_by,
+        rotatedBy: row.rotated_by,
+        previousBy: row.previous_by,
         revokedAt: row.revoked_at,
         suspendedAt: row.suspended_at,
       }));
@@ -121,6 +121,17 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
 
     update: (key) => update(database, key),
     updateOnce: (key, request) => insertOnce(database, request, (tx) => update(tx, key)),
+
+    updateMade: (key, maker, request) =>
+      whileUnchanged(() =>
+        insertOnce(database, request, async (tx) => {
+          // Always in the same order, or two keys that change each other could wait for each other.
+          if (maker.id < key.id) await holdMaker(tx, maker);
+          const updated = await update(tx, key);
+          if (maker.id > key.id) await holdMaker(tx, maker);
+          return updated;
+        }),
+      ),
 
     async listExpiring(beforeMs, nowMs, days, limit) {
       const sql =
@@ -136,15 +147,26 @@ export function createApiKeyStore({ database }: { database: Database }): ApiKeyS
   };
 }
 
-/** Undoes the request that was stored before. */
+/** Undoes what was stored before. */
 class MakerChanged extends Error {}
+
+async function whileUnchanged(change: () => Promise<InsertOutcome>): ReturnType<ApiKeyStore['insertMade']> {
+  try {
+    return await change();
+  } catch (error) {
+    if (error instanceof MakerChanged) return { kind: 'maker-changed' };
+    throw error;
+  }
+}
 
 /**
  * Changes nothing, and holds the row until the transaction ends: whoever changes the key next waits, and then sees what was made.
  * Every database takes this lock for an update; not every one has `for update`.
  */
-const holdVersion = async (tx: Statements, { id, version }: Pick<ApiKey, 'id' | 'version'>): Promise<boolean> =>
-  (await tx.affected('update api_keys set version = version where id = ? and version = ?', [id, version])) === 1;
+async function holdMaker(tx: Statements, { id, version }: Pick<ApiKey, 'id' | 'version'>): Promise<void> {
+  const sql = 'update api_keys set version = version where id = ? and version = ?';
+  if ((await tx.affected(sql, [id, version])) !== 1) throw new MakerChanged();
+}
 
 async function update(statements: Statements, key: ApiKey): Promise<boolean> {
   const row = toApiKeyRow(key);

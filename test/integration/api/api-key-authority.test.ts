@@ -98,6 +98,45 @@ describe('a bounded key', () => {
     expect(shown.state).to.equal('revoked');
   });
 
+  describe('that rotated another within its bounds', () => {
+    const WITHIN = { ...BOUND, scopes: ['read'] };
+    const rotate = async (id: string, as: string, overlap: number): Promise<string> =>
+      (await good(call(harness, `POST /v1/api-keys/${id}/rotate`, { as, body: { overlap_seconds: overlap } }))).key;
+    const shown = (id: string) => good(call(harness, `GET /v1/api-keys/${id}`, { as: ada.token }));
+
+    it('is named beside its maker, and takes the key along when its owner wants that', async () => {
+      const thief = await newKey(harness, ada, { ...BOUND, expires_in_days: 2 });
+      const sibling = await newKey(harness, ada, WITHIN);
+      expect((await shown(sibling.id)).rotated_by).to.equal(null);
+      const secret = await rotate(sibling.id, thief.key, 0);
+      expect(await shown(sibling.id)).to.include({ created_by: ada.id, rotated_by: thief.id });
+      expect(await isAccepted(harness, secret)).to.equal(true);
+      const all = await good(call(harness, `DELETE /v1/api-keys/${thief.id}?descendants=true`, { as: ada.token }));
+      expect(all.revoked_descendants).to.deep.equal([sibling.id]);
+      expect(await isAccepted(harness, secret)).to.equal(false);
+    });
+
+    it('ends that key with it, and what that one made, when it is reported as leaked', async () => {
+      const thief = await newKey(harness, ada, { ...BOUND, expires_in_days: 2 });
+      const sibling = await newKey(harness, ada, { ...BOUND, scopes: ['manage', 'read'] });
+      const secret = await rotate(sibling.id, thief.key, 0);
+      const child = await newKey(harness, secret, { scopes: ['read'] });
+      await good(call(harness, 'POST /v1/leaks', { body: { key: thief.key } }));
+      for (const each of [secret, child.key]) expect(await isAccepted(harness, each)).to.equal(false);
+    });
+
+    it('loses the older secret only, once the owner has rotated the key in person', async () => {
+      const thief = await newKey(harness, ada, { ...BOUND, expires_in_days: 2 });
+      const sibling = await newKey(harness, ada, WITHIN);
+      const stolen = await rotate(sibling.id, thief.key, 0);
+      const own = await rotate(sibling.id, ada.token, 86_400);
+      for (const each of [stolen, own]) expect(await isAccepted(harness, each)).to.equal(true);
+      await good(call(harness, 'POST /v1/leaks', { body: { key: thief.key } }));
+      expect(await isAccepted(harness, stolen)).to.equal(false);
+      expect(await isAccepted(harness, own)).to.equal(true);
+    });
+  });
+
   it('makes no key that may do more at once at the same rate', async () => {
     const maker = await newKey(harness, ada, { scopes: ['manage'], limit: { quota: 10, window_seconds: 1 } });
     const body = { name: 'Burst', scopes: ['manage'], limit: { quota: 864_000, window_seconds: 86_400 } };

@@ -91,6 +91,8 @@ describe('whoever can write the database but lacks the secrets', () => {
       { limit_quota: 1_000_000, limit_window_seconds: 1 },
       { expires_at: 9_000_000_000_000 },
       { created_by: ada.id },
+      { rotated_by: ada.id },
+      { previous_by: ada.id },
       { current_pepper_id: 'api-key.2' },
       { row_mac: null },
       { row_mac: '' },

@@ -3,6 +3,7 @@ import * as initial from './0001-initial.ts';
 import * as apiCredentials from './0002-api-credentials.ts';
 import * as rowMacs from './0003-row-macs.ts';
 import * as deployment from './0007-deployment.ts';
+import * as rotatedBy from './0010-rotated-by.ts';
 
 /** Every migration, in order. A number is never reused; a migration that was released is never edited. */
 const MIGRATIONS: Readonly<Record<string, { up(knex: Knex): Promise<void> }>> = {
@@ -10,6 +11,7 @@ const MIGRATIONS: Readonly<Record<string, { up(knex: Knex): Promise<void> }>> = 
   '0002-api-credentials': apiCredentials,
   '0003-row-macs': rowMacs,
   '0007-deployment': deployment,
+  '0010-rotated-by': rotatedBy,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);

@@ -192,6 +192,24 @@ describe('no more than the actor has: a bounded key', () => {
     expect(unlimited.length).to.be.at.most(seen);
   });
 
+  it('leaves no secret behind when it is ended with what it made, at whatever moment of 50 rotations', async () => {
+    const thief = (await world.issue({ scopes: BOUND.scopes })).key;
+    const siblings = await Promise.all(Array.from({ length: 50 }, () => world.issue({ scopes: ['read'] })));
+    const rotate = (id: string) =>
+      world.manage.rotate(id, 0, by(thief)).then(
+        ({ secret }) => secret,
+        () => null,
+      );
+    const secrets = await parallel(51, async (index) => {
+      const sibling = siblings[index];
+      if (!sibling) return null;
+      if (index !== 20) return rotate(sibling.key.id);
+      await world.manage.revokeFamily(thief.id, 'stolen', world.asAda);
+      return null;
+    });
+    for (const secret of secrets) if (secret) expect(await world.works(secret)).to.equal(false);
+  });
+
   describe('an app', () => {
     it('takes bounds away from no key, gets no secret and resumes nothing', async () => {
       const { key } = await world.issue(BOUND);
