@@ -72,7 +72,7 @@ class Gatehouse:
         pass. With another one `auto` asks about every credential. `*` takes any: then look at `environment` in the answer.
     client_id, client_secret: of this API, made with the resource (`gatehouse resource create`). With them Gatehouse believes
         which address a request came from; without them keys that are allowed from some addresses only are judged by the
-        address of this API.
+        address of this API, and tokens that are bound to a key (DPoP) are refused.
     scopes: every scope of this API, for its metadata document.
     """
 

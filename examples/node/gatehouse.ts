@@ -26,7 +26,8 @@ export interface Options {
   environment?: string;
   /**
    * The client of this API, made with the resource (`gatehouse resource create`). With it Gatehouse believes which address a request
-   * came from; without it keys that are allowed from some addresses only are judged by the address of this API.
+   * came from; without it keys that are allowed from some addresses only are judged by the address of this API, and tokens that are bound
+   * to a key (DPoP) are refused.
    */
   clientId?: string;
   clientSecret?: string;

@@ -5,8 +5,9 @@ import { factsOf } from '../../http/request-context.ts';
 import { AppError } from '../../kit/errors.ts';
 
 /**
- * Whose word counts on the address a request came from. A key is good from some addresses only so that a thief elsewhere does not
- * even learn whether it is a key; anybody could ask in the name of each address otherwise.
+ * Whose word counts on another's request: the address it came from, its method and URL, the certificate of its sender. A key is good
+ * from some addresses only, so a thief elsewhere must not learn whether it is a key. Otherwise anybody could ask in the name of each
+ * address, and of the certificate that a stolen token is bound to.
  *
  * A trusted proxy that asks for itself is believed, and a resource server that authenticates as at introspection. What came through
  * a trusted proxy is the word of whoever sent it. Throws insufficient_scope, never a 401, for a proof that is wrong: the credential
@@ -27,7 +28,7 @@ export function createBelievesAddress({
       throw refused('The resource server did not authenticate; its operator must mend that.');
     });
     if (isResourceServer(proof)) return true;
-    throw refused('This client is no resource server, so its word on addresses does not count.');
+    throw refused('This client is no resource server, so its word on the request of another does not count.');
   };
 }
 

@@ -289,13 +289,21 @@ export const OPERATIONS = {
         .describe(
           'The address it came from, for keys with allowed addresses. Believed from a resource server that authenticates (its client by Basic, or in X-Gateway-Authorization) and from a trusted proxy, else left aside. Default: yours.',
         ),
-      method: text(16).optional().describe('The method of the request that is judged, for DPoP proofs.'),
-      url: text(2048).optional().describe('Its URL, for DPoP proofs.'),
+      method: text(16)
+        .optional()
+        .describe(
+          'The method of the request that is judged, for DPoP proofs. Believed as `ip` is. Default: that of your request.',
+        ),
+      url: text(2048)
+        .optional()
+        .describe('Its URL, for DPoP proofs. Believed as `ip` is. Default: that of your request.'),
       certificate_thumbprint: z
         .string()
         .regex(/^[A-Za-z0-9_-]{43}$/)
         .optional()
-        .describe('SHA-256 (base64url) of the certificate its sender showed to you, for certificate-bound tokens.'),
+        .describe(
+          'SHA-256 (base64url) of the certificate its sender showed to you, for certificate-bound tokens. Believed as `ip` is. Default: of yours.',
+        ),
     }),
     output: Principal,
     status: 200,

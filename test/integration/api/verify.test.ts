@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { auditOf, call, good, newKey, newPerson, outcome, type Person, verify } from '../../support/api-client.ts';
 import { Browser } from '../../support/browser.ts';
@@ -12,11 +15,28 @@ import {
   type TestClient,
   token,
 } from '../../support/builders.ts';
+import { makeIdentity } from '../../support/certificates.ts';
 import { createProofKeys, proofFor } from '../../support/dpop.ts';
 import { type Harness, startHarness, travel } from '../../support/harness.ts';
 
 const basicOf = ({ id, secret = '' }: TestClient): string => basic(id, secret);
 const maxAge = (header: string | undefined): number => Number(/max-age=(\d+)/.exec(header ?? '')?.[1] ?? -1);
+
+/** A token bound to a key of its holder, and that key. */
+async function boundToken(harness: Harness) {
+  const machine = await createClient(harness, {
+    ...{ grantTypes: ['client_credentials'], resources: [API], tokenBinding: 'dpop' },
+  });
+  const keys = await createProofKeys();
+  const url = harness.url('/oauth2/token');
+  const ask = async (nonce?: string) => {
+    const dpop = await proofFor(url, keys, { claims: nonce === undefined ? {} : { nonce } });
+    return token(harness, machine, { grant_type: 'client_credentials' }, { dpop });
+  };
+  const first = await ask();
+  const reply = first.status === 200 ? first : await ask(String(first.headers['dpop-nonce']));
+  return { keys, bound: String(reply.json().access_token) };
+}
 
 describe('verify', () => {
   let harness: Harness;
@@ -211,6 +231,53 @@ describe('verify', () => {
     }
   });
 
+  it('takes from a stranger no word on the request that a proof of possession is for', async () => {
+    const { keys, bound } = await boundToken(harness);
+    const about = { method: 'PUT', url: 'https://api.example.com/v1/memories' };
+    const ask = async (headers: Record<string, string>) => {
+      const dpop = await proofFor(about.url, keys, { method: about.method, accessToken: bound });
+      const body = { credential: bound, ...about };
+      return outcome(call(harness, 'POST /v1/auth/verify', { headers: { ...headers, dpop }, body }));
+    };
+    expect(await ask({})).to.equal('401 unauthenticated');
+    expect(await ask({ authorization: basicOf(opaque.api) })).to.equal('200');
+    expect(await ask({ 'x-gateway-authorization': basicOf(opaque.api) })).to.equal('200');
+    expect(await ask({ authorization: basicOf(web) })).to.equal('403 insufficient_scope');
+  });
+
+  it('takes from a stranger no word on a certificate: of a stolen token that would be its only bound', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-verify-'));
+    try {
+      const identity = makeIdentity(folder, 'client');
+      const env = { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.1', GATEHOUSE_CLIENT_CERTIFICATE_HEADER: 'Client-Cert' };
+      await using proxied = await startHarness({ env });
+      const machine = await createClient(proxied, {
+        ...{ grantTypes: ['client_credentials'], resources: [API], tokenBinding: 'mtls' },
+      });
+      const { api } = await createResource(proxied);
+      const shown = { 'client-cert': encodeURIComponent(identity.cert) };
+      const { access_token: credential } = (
+        await token(proxied, machine, { grant_type: 'client_credentials' }, shown)
+      ).json();
+      const stranger = { 'x-forwarded-for': '198.51.100.7' };
+      const ask = (headers: Record<string, string>, thumbprint = identity.thumbprint) =>
+        outcome(
+          call(proxied, 'POST /v1/auth/verify', {
+            headers,
+            body: { credential, certificate_thumbprint: thumbprint },
+          }),
+        );
+      expect(await ask(stranger)).to.equal('401 unauthenticated');
+      expect(await ask({ ...stranger, authorization: basicOf(api) })).to.equal('200');
+      expect(await ask({ ...stranger, authorization: basicOf(api) }, 'A'.repeat(43))).to.equal('401 unauthenticated');
+      // The proxy that asks for itself, and the holder in person.
+      expect(await ask({})).to.equal('200');
+      expect(await ask({ ...stranger, ...shown }, 'A'.repeat(43))).to.equal('200');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it('takes a token without an audience for nobody who names theirs', async () => {
     const { access_token: plain } = await obtainTokens(harness, web, { who: ada, scope: 'openid' });
     expect((await verify(harness, plain)).json().audience).to.equal(null);
@@ -248,25 +315,7 @@ describe('verify', () => {
     });
 
     it('not at all when it is bound to a key, whose holder proves it anew each time', async () => {
-      const machine = await createClient(harness, {
-        grantTypes: ['client_credentials'],
-        resources: [API],
-        tokenBinding: 'dpop',
-      });
-      const keys = await createProofKeys();
-      const url = harness.url('/oauth2/token');
-      const ask = async (nonce?: string) =>
-        token(
-          harness,
-          machine,
-          { grant_type: 'client_credentials' },
-          {
-            dpop: await proofFor(url, keys, { claims: nonce === undefined ? {} : { nonce } }),
-          },
-        );
-      const first = await ask();
-      const reply = first.status === 200 ? first : await ask(String(first.headers['dpop-nonce']));
-      const bound = reply.json().access_token;
+      const { keys, bound } = await boundToken(harness);
       const proof = await proofFor(harness.url('/v1/auth/verify'), keys, { accessToken: bound });
       const answer = await call(harness, 'POST /v1/auth/verify', {
         headers: { authorization: `DPoP ${bound}`, dpop: proof },

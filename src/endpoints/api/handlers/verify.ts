@@ -23,7 +23,7 @@ export function createVerifyHandler({
 }: {
   guard: Guard;
   environmentsOf: EnvironmentsOf;
-  /** Whether the caller's word counts on where a request came from. */
+  /** Whether the caller's word counts on the request that it asks about: where it came from, and what was proved with it. */
   believesAddress: (ctx: Context) => Promise<boolean>;
   places: CredentialPlaces;
   legacyRateLimitHeaders: boolean;
@@ -48,7 +48,10 @@ export function createVerifyHandler({
       // Basic is how a resource server says who it is; the credential it asks about stands in the body then.
       const isOwnProof = credential !== undefined && /^basic /i.test(ctx.get('authorization'));
       const inHeaders = isOwnProof && presented.credential?.text === '' ? null : presented.credential;
-      const believed = ip === undefined || !(await believesAddress(ctx)) ? undefined : (parseAddress(ip) ?? ip);
+      const about = { ip, method, url, certificateThumbprint };
+      const told = Object.values(about).some((value) => value !== undefined);
+      // What a stranger says of the request is left aside: nobody gets past the bounds of a stolen credential by making it up.
+      const believed: Partial<typeof about> = told && (await believesAddress(ctx)) ? about : {};
       if (credential !== undefined && inHeaders !== null && inHeaders.text !== credential) {
         throw new AppError('invalid_request', { public: 'the request carries two different credentials; send one' });
       }
@@ -63,8 +66,8 @@ export function createVerifyHandler({
         },
         {
           facts: factsOf(ctx),
-          ...(believed === undefined ? {} : { ip: believed }),
-          judged: judgedRequest(ctx, thumbprintOf, { method, url, certificateThumbprint }),
+          ...(believed.ip === undefined ? {} : { ip: parseAddress(believed.ip) ?? believed.ip }),
+          judged: judgedRequest(ctx, thumbprintOf, believed),
           onLimits: (decision) =>
             setRateLimitHeaders(ctx, decision, { legacy: legacyRateLimitHeaders, nowSeconds: clock.nowSeconds() }),
         },
