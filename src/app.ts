@@ -172,6 +172,7 @@ export function createApp(services: Services, { version }: { version: string }):
   const authenticate = createClientAuthentication({
     issuer,
     findClient,
+    renewClient: services.renewClient,
     tokens,
     digester,
     throttle,

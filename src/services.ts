@@ -81,6 +81,8 @@ export interface Services {
   keySet: KeySet;
   jobs: JobRunner;
   findClient: (id: string) => Promise<Client | null>;
+  /** The same, from the store in any case, to be remembered: what is remembered has proved to be too old, or a guess was wrong. */
+  renewClient: (id: string) => Promise<Client | null>;
   /** As it is now, for what is remembered itself: two ages must not add up. */
   readClient: (id: string) => Promise<Client | null>;
   findResource: (identifier: string) => Promise<ResourceServer | null>;
@@ -295,6 +297,7 @@ export async function createServices({
       log,
     }),
     findClient: async (id) => (await clients.find(id, () => findLiveClient(id)))?.value ?? null,
+    renewClient: async (id) => (await clients.renew(id, () => findLiveClient(id)))?.value ?? null,
     readClient: findLiveClient,
     findResource: async (identifier) =>
       identifier === api.identifier

@@ -21,6 +21,7 @@ import { createExpiringSet } from '../../kit/cache.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { constantTimeEqual, type Digester } from '../../kit/digest.ts';
 import { AppError } from '../../kit/errors.ts';
+import { createRenewedClient } from './renewed-client.ts';
 
 /** Guessing a secret from one address: only wrong secrets count, so a busy client is never slowed. */
 const CLIENT_FAILURES: ThrottlePolicy = {
@@ -51,6 +52,7 @@ export type AuthenticateClient = (ctx: Context, parameters: Parameters, authoriz
 export function createClientAuthentication({
   issuer,
   findClient,
+  renewClient,
   tokens,
   digester,
   throttle,
@@ -60,6 +62,8 @@ export function createClientAuthentication({
 }: {
   issuer: string;
   findClient: (id: string) => Promise<Client | null>;
+  /** The same, from the store in any case. */
+  renewClient: (id: string) => Promise<Client | null>;
   tokens: Pick<TokenStore, 'insert'>;
   digester: Digester;
   throttle: Throttle;
@@ -68,6 +72,8 @@ export function createClientAuthentication({
   /** The thumbprint of the client certificate that came with the request. */
   certificateOf: (ctx: Context) => string | null;
 }): AuthenticateClient {
+  const renewedClient = createRenewedClient({ findClient, renewClient, clock });
+
   // Which client and address failed lately in this process; the shared counter is asked only for these.
   const failing = createExpiringSet({ max: 10_000, ttlMs: CLIENT_FAILURES.windowSeconds * 1000 });
 
@@ -135,8 +141,9 @@ export function createClientAuthentication({
       });
 
     // Nothing is counted or remembered for clients that do not exist: their names are for anyone to make up.
-    const client = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
-    if (!client) throw refused('unknown client');
+    const known = isClientId(presented.clientId) ? await findClient(presented.clientId) : null;
+    if (!known) throw refused('unknown client');
+    let client = known;
 
     // Only a guess at a secret the client has is counted. Anything else cannot be guessed at, and counting it would let
     // strangers behind one address slow down everybody there.
@@ -152,7 +159,12 @@ export function createClientAuthentication({
         });
       }
     }
-    const problem = await proves(ctx, client, presented);
+    let problem = await proves(ctx, client, presented);
+    const renewed = problem === null ? null : await renewedClient(client);
+    if (renewed) {
+      client = renewed;
+      problem = await proves(ctx, client, presented);
+    }
     if (problem === null) {
       if (guess && failing.delete(counter)) await throttle.forgive(CLIENT_FAILURES, counter);
       return client;
