@@ -134,7 +134,7 @@ const HOW =
 const ORDER: readonly Verify[] = ['nothing', 'authority', 'host'];
 
 /**
- * What the words say together; null: in the clear. Whoever asks for encryption gets it or a refusal. Of two words about
+ * What the words say together; null: in the clear. A word that asks for encryption is followed or refused. Of two words about
  * verification the stricter counts, and without any the certificate is verified for the host.
  * @param demandedBy what else asks for TLS: the scheme, or another word.
  */

@@ -8,7 +8,7 @@ import type { KeyScopes } from './key-scopes.ts';
 import type { KeyActor } from './manage-api-keys.ts';
 
 /**
- * "No more than the actor has": the one comparison between whoever acts and a key. Asked by everything that makes a secret, returns
+ * "No more than the actor has": the one comparison between an actor and a key. Asked by everything that makes a secret, returns
  * one or widens a key. A new bound of keys belongs into `BOUNDS`, and into nothing else here.
  */
 

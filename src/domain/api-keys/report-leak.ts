@@ -14,8 +14,8 @@ const MAX_LENGTH = 512;
 const LEAKED = 'leaked';
 
 /**
- * Ends or suspends the key whose full text someone shows, and what that key made: whoever had it may have made them. The text is the
- * proof: whoever has it could have used the key. A text that opens nothing any more (a rotation has ended it) does nothing to the key.
+ * Ends or suspends the key whose full text someone shows, and what that key made: a thief may have made them. The text is the
+ * proof: with it the key can be used. A text that opens nothing any more (a rotation has ended it) does nothing to the key.
  */
 export function createReportLeak(
   parts: ManageParts,

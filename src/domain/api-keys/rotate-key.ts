@@ -51,7 +51,7 @@ export function createRotateKey(parts: ManageParts, change: ChangeKey): ManageAp
     return { key, secret: minted.text, repeated: false };
 
     function decide({ key: before, owner }: KeyWithOwner, requireWithin: Authority['requireWithin']): ApiKey {
-      // Whoever holds the new secret holds all that the key has: nobody gets at more than they have this way.
+      // The new secret opens all that the key does: a caller must not get more by it than the caller has.
       requireWithin(before, owner);
       if (owner.disabledAt !== null) throw conflict('The account is disabled.');
       // Another rotation was faster. Its caller relies on the overlap it was told, so this one ends none of its secrets.

@@ -49,7 +49,7 @@ export async function generateSigningKey(
 
 /**
  * Throws SealError when the ring does not open the key, or the row calls it by another algorithm. The public half is made of the sealed
- * one: whoever can write the database must not be able to publish a key of their own in our name.
+ * one: an attacker who can write the database must not publish a key in our name.
  */
 export function loadSigningKey(key: SigningKey, sealer: Sealer): LoadedSigningKey {
   const { kid, algorithm, state } = key;

@@ -10,7 +10,7 @@ import { AppError } from '../../kit/errors.ts';
  * address, and of the certificate that a stolen token is bound to.
  *
  * A trusted proxy that asks for itself is believed, and a resource server that authenticates as at introspection. What came through
- * a trusted proxy is the word of whoever sent it. Throws insufficient_scope, never a 401, for a proof that is wrong: the credential
+ * a trusted proxy is the word of its sender. Throws insufficient_scope, never a 401, for a proof that is wrong: the credential
  * that is asked about has nothing to do with it.
  */
 export function createBelievesAddress({

@@ -394,7 +394,7 @@ export const OPERATIONS = {
   reportLeak: {
     summary: 'Report a leaked API key',
     description:
-      'Whoever finds a key sends all of it; that proves the find. It is revoked or suspended, with the keys that it made, and the audit trail has who told. `unknown`: no live key.',
+      'The finder of a key sends all of it, which proves the find. It is revoked or suspended, with the keys that it made, and the audit trail has who told. `unknown`: no live key.',
     tag: 'API keys',
     access: 'anyone',
     limit: { quota: 30, windowSeconds: 60 },

@@ -57,7 +57,7 @@ export function createInteractions({
     token: (uid: string): string => csrf.token(uid),
     /**
      * Hands the result to the engine and sends the browser back to it. 303: the form's fields must not be sent along. The first
-     * answer to a step counts. Whoever sends the same again (a double click) is sent the same way; another answer is refused.
+     * answer to a step counts. The same answer sent again (a double click) leads the same way; another answer is refused.
      */
     async finish(ctx: Context, step: Step, result: InteractionResults, merge: boolean): Promise<void> {
       const { interaction, uid } = step;

@@ -36,7 +36,7 @@ export function createOpenAuthorizations({
   /** In the order in which they expire. */
   const open = new Map<string, { addressGroup: string; endsAtMs: number }>();
   const byAddress = new Map<string, number>();
-  /** Keys by IPv4 address or /48 of IPv6, the oldest first: whoever has a /48 has 65,536 addresses that count apart. */
+  /** Keys by IPv4 address or /48 of IPv6, the oldest first: the holder of a /48 has 65,536 addresses that count apart. */
   const byNetwork = new Map<string, Set<string>>();
   const networkNamed = (addressGroup: string): string => networkOf(addressGroup) ?? addressGroup;
 

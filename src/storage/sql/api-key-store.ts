@@ -160,7 +160,7 @@ async function whileUnchanged(change: () => Promise<InsertOutcome>): ReturnType<
 }
 
 /**
- * Changes nothing, and holds the row until the transaction ends: whoever changes the key next waits, and then sees what was made.
+ * Changes nothing, and holds the row until the transaction ends: the next change of the key waits, and then sees what was made.
  * Every database takes this lock for an update; not every one has `for update`.
  */
 async function holdMaker(tx: Statements, { id, version }: Pick<ApiKey, 'id' | 'version'>): Promise<void> {
