@@ -54,6 +54,7 @@ async function flood(
     // Once for the compiler, and once to be known.
     await verify.all(keys, [200]);
     await ownWorkDone;
+    const knownAt = performance.now();
     await verify.all(keys, [200]);
     const startedAt = performance.now();
     const strangers = verify.all(until(madeUp, startedAt + FLOOD_MS), [401, 503]);
@@ -62,10 +63,12 @@ async function flood(
     const before = await gatehouse.counters();
     await verify.all(keys, [200]);
     const after = await gatehouse.counters();
+    // Past five seconds they are read anew in any case: on a slow machine that says nothing of the flood.
+    const knownFor = `${((performance.now() - knownAt) / 1000).toFixed(1)} s`;
     const rate = `${((tried / FLOOD_MS) * 1000).toFixed(0)}/s`;
     return [
       atMost(`${name} (${rate}), SQL statements per second`, most, perSecond),
-      atMost(`after it ${keys.length} known keys, SQL statements`, OWN, after.sql - before.sql),
+      atMost(`after it ${keys.length} known keys, read ${knownFor} ago, SQL statements`, OWN, after.sql - before.sql),
     ];
   } finally {
     verify.close();
