@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { UsageError } from './failure.ts';
 import { repeated } from './input.ts';
 import { answering } from './result.ts';
 import { withServices } from './services.ts';
@@ -81,6 +82,8 @@ const addApiKeyPepper = () =>
 
 const authenticate = ({ trust = [], reopen = false }: { trust?: string[]; reopen?: boolean }) =>
   withServices(async ({ stores, rowMacs, rowWindow, closeRowWindow, audit }) => {
+    // Whoever wants one row believed must not find all of them believed.
+    if (reopen && trust.length > 0) throw new UsageError('--trust and --reopen exclude each other');
     if (reopen) {
       await rowWindow.reopen();
       await audit('rows.window_reopened');

@@ -103,6 +103,17 @@ describe('a database from before rows had MACs', () => {
     expect(await services.stores.clients.find(client.id)).not.to.equal(null);
   });
 
+  it('is not opened by a command that was to trust one row', async () => {
+    await gatehouse.json(['secrets', 'authenticate-rows']);
+    const { code, stderr } = await gatehouse.run(['secrets', 'authenticate-rows', '--trust', client.id, '--reopen']);
+    expect([code, stderr]).to.deep.equal([
+      2,
+      'error: --trust and --reopen exclude each other\nSee: gatehouse secrets authenticate-rows --help\n',
+    ]);
+    await using services = await gatehouse.services();
+    expect(services.rowWindow.isClosed()).to.equal(true);
+  });
+
   it('keeps its answer when the secrets rotate', async () => {
     await gatehouse.json(['secrets', 'authenticate-rows']);
     const secret = JSON.parse((await import('node:fs')).readFileSync(`${gatehouse.folder}/data/secrets.json`, 'utf8'))
