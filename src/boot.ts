@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts';
+import { readDatabaseAddress } from './config/database-address.ts';
 import type { Env } from './config/env.ts';
 import { parseEnvironment } from './config/parse-environment.ts';
 import { ConfigError } from './config/problems.ts';
@@ -10,6 +11,7 @@ import { SealError } from './kit/seal.ts';
 import { createServices, type Services } from './services.ts';
 import { openStorage } from './storage/open-storage.ts';
 import type { Relay } from './storage/relayed-messages.ts';
+import { closeToOthers } from './storage/sql/sqlite-file.ts';
 import type { Stores } from './storage/stores.ts';
 
 /**
@@ -66,6 +68,8 @@ export async function boot(
 ): Promise<Services & AsyncDisposable> {
   const { config, product } = await configure(env);
   const log = given ?? createLog({ level: config.logLevel });
+  const address = readDatabaseAddress(config.databaseUrl);
+  if (address.dialect === 'sqlite') closeToOthers(address.file, log);
   const stores = await openStores(config, log, relay);
   try {
     await requireTables(config, stores);

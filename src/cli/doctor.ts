@@ -37,11 +37,12 @@ async function examine() {
 }
 
 async function examineDeployment(env: Env, config: Config): Promise<Finding[]> {
-  const [{ openStores }, { systemClock: clock }, database, keys, tls, deployment, log] = await Promise.all([
+  const [{ openStores }, { systemClock: clock }, database, keys, instants, tls, deployment, log] = await Promise.all([
     import('../boot.ts'),
     import('../kit/clock.ts'),
     import('./doctor/database.ts'),
     import('./doctor/keys.ts'),
+    import('./doctor/instants.ts'),
     import('./doctor/tls.ts'),
     import('./doctor/deployment.ts'),
     createCliLog('silent'),
@@ -53,6 +54,7 @@ async function examineDeployment(env: Env, config: Config): Promise<Finding[]> {
     findings.push(tables);
     if (tables.status === 'ok') {
       findings.push(...(await keys.examineKeys({ env, config, stores, clock })));
+      findings.push(...(await instants.examineInstants(config, clock)));
       findings.push(...(await deployment.examineDemo({ env, config, stores, clock })));
     }
   }

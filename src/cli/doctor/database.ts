@@ -6,6 +6,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { openDatabase } from '../../storage/sql/database.ts';
 import type { Dialect } from '../../storage/sql/dialect.ts';
 import { knexConfig, pooling } from '../../storage/sql/knex-config.ts';
+import { isReadableByOthers } from '../../storage/sql/sqlite-file.ts';
 import type { Stores } from '../../storage/stores.ts';
 import { type Finding, fail, ok, reasonOf, skew, warn } from './finding.ts';
 
@@ -32,6 +33,7 @@ export async function examineDatabase(config: Config, clock: Clock): Promise<Fin
     const version = row?.version ?? 'unknown version';
     const seconds = row?.seconds ?? null;
     return [
+      ...examineRights(config.databaseUrl),
       ok('database', dialect === 'mariadb' ? `MariaDB or MySQL ${version}` : version),
       ...(seconds === null ? [] : skew('database', Number(seconds) * 1000, clock.nowMs())),
     ];
@@ -46,6 +48,13 @@ export async function examineDatabase(config: Config, clock: Clock): Promise<Fin
   } finally {
     await database.close();
   }
+}
+
+function examineRights(databaseUrl: string): Finding[] {
+  const address = readDatabaseAddress(databaseUrl);
+  if (address.dialect !== 'sqlite' || !isReadableByOthers(address.file)) return [];
+  const advice = 'The next start takes that right away. Or run: chmod 600, and make copies under umask 077.';
+  return [warn('database', `${address.file} can be read by every user of this machine`, advice)];
 }
 
 export async function examineTables({ migrations }: Stores, { production }: Config): Promise<Finding> {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StoreUnavailableError } from '../../kit/errors.ts';
 import type { Log } from '../../kit/log.ts';
@@ -13,6 +13,30 @@ export function createSqliteFile(filename: string): void {
   if (isInMemory(filename)) return;
   mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
   closeSync(openSync(filename, 'a', 0o600));
+}
+
+/** What is beside the file and holds the same. */
+const PARTS = ['', '-wal', '-shm'];
+const OTHERS = 0o007;
+
+const modeOf = (filename: string): number => statSync(filename, { throwIfNoEntry: false })?.mode ?? 0;
+
+export const isReadableByOthers = (filename: string): boolean =>
+  !isInMemory(filename) && PARTS.some((part) => (modeOf(filename + part) & OTHERS) !== 0);
+
+/** A copy made under the usual umask is everybody's to read. Takes that right away; what the group may is the operator's choice. */
+export function closeToOthers(filename: string, log: Log): void {
+  if (!isReadableByOthers(filename)) return;
+  try {
+    for (const part of PARTS) {
+      const mode = modeOf(filename + part);
+      if ((mode & OTHERS) !== 0) chmodSync(filename + part, mode & 0o770);
+    }
+    log.warn({ file: filename }, 'every user of this machine could read the database file; no longer');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    log.warn({ file: filename, code }, 'every user of this machine can read the database file; chmod it to 600');
+  }
 }
 
 /**

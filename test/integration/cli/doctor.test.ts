@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -41,6 +41,37 @@ describe('gatehouse doctor', () => {
     const { stdout, stderr } = await gatehouse.run(['doctor']);
     expect(stdout).to.match(/^ok {4}configuration +for development\n[\s\S]*Nothing is broken\.\n$/);
     expect(stderr).to.equal('');
+  });
+
+  it('names what a clock that was ahead has written, how far ahead it is, and what to do', async () => {
+    await gatehouse.json(['keys', 'list']);
+    const file = join(gatehouse.folder, 'data', 'gatehouse.sqlite');
+    const ahead = Date.now() + 365 * 86_400_000;
+    execFileSync(process.execPath, [
+      '-e',
+      `const { DatabaseSync } = require('node:sqlite'); const db = new DatabaseSync(process.argv[1]);
+       db.exec("insert into leases (name, holder, ends_at) values ('job:x', 'gone', ${ahead})");
+       db.exec("insert into rate_limits (id, arrives_at) values ('x', ${ahead}000)");`,
+      file,
+    ]);
+    const { code, of } = await findings();
+    expect(code).to.equal(0);
+    expect(of('clock').map(({ status, detail }) => `${status} ${detail}`)).to.deep.equal([
+      'warn leases.ends_at: 1 row up to 365 days in the future',
+      'warn rate_limits.arrives_at: 1 row up to 365 days in the future',
+    ]);
+    expect(of('clock')[0]?.advice).to.include('nothing to do');
+  });
+
+  it('says that others can read the database file, and the next start takes that right away', async () => {
+    await gatehouse.json(['keys', 'list']);
+    const file = join(gatehouse.folder, 'data', 'gatehouse.sqlite');
+    chmodSync(file, 0o644);
+    expect(statusOf((await findings()).of('database'))).to.equal('warn ok');
+    expect(statSync(file).mode & 0o777, 'doctor changes nothing').to.equal(0o644);
+    const { stderr } = await gatehouse.run(['keys', 'list']);
+    expect(stderr).to.include('could read the database file');
+    expect(statSync(file).mode & 0o007).to.equal(0);
   });
 
   it('changes nothing, not even an empty folder', async () => {
