@@ -95,6 +95,9 @@ const authenticate = ({ trust = [], reopen = false }: { trust?: string[]; reopen
     if (trust.length > 0) {
       const { authenticateRows } = await import('../domain/row-macs/authenticate-rows.ts');
       const authenticated = await authenticateRows(stores.rowMacs, rowMacs, { ids: new Set(trust) });
+      // A typing error must not look like success.
+      if (authenticated === 0)
+        throw new UsageError(`--trust: no row ${trust.join(' ')} needs a MAC; take the id that doctor names`);
       await audit('rows.authenticated', { details: { rows: authenticated, trusted: trust.join(' ').slice(0, 512) } });
       return {
         json: { closed: rowWindow.isClosed(), authenticated },

@@ -114,6 +114,12 @@ describe('a database from before rows had MACs', () => {
     expect(services.rowWindow.isClosed()).to.equal(true);
   });
 
+  it('says when there is no such row to trust', async () => {
+    const { code, stderr } = await gatehouse.run(['secrets', 'authenticate-rows', '--trust', 'cli_mistyped']);
+    expect(code).to.equal(2);
+    expect(stderr).to.include('no row cli_mistyped needs a MAC');
+  });
+
   it('keeps its answer when the secrets rotate', async () => {
     await gatehouse.json(['secrets', 'authenticate-rows']);
     const secret = JSON.parse((await import('node:fs')).readFileSync(`${gatehouse.folder}/data/secrets.json`, 'utf8'))
