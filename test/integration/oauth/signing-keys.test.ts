@@ -45,6 +45,24 @@ describe('the key set', () => {
     }
   });
 
+  it('is asked for again when somebody has emptied the table: 503 until there are new keys, never 500', async () => {
+    const { stores, keySet, rotation } = harness.services;
+    for (const { kid } of await stores.signingKeys.list()) await stores.signingKeys.remove(kid);
+    await keySet.refresh();
+    for (const reply of [
+      await token(harness, DEMO.machine, { grant_type: 'client_credentials' }),
+      await harness.get(JWKS),
+    ]) {
+      expect(reply.status).to.equal(503);
+      expect(Number(reply.headers['retry-after'])).to.be.within(1, 60);
+      expect(reply.json().error).to.equal('temporarily_unavailable');
+    }
+    await rotation.run();
+    await keySet.refresh();
+    expect((await harness.get(JWKS)).status).to.equal(200);
+    expect(await machineToken()).to.be.a('string');
+  });
+
   it('may be kept for five minutes by anybody, and is cheap to ask for again', async () => {
     const reply = await harness.get(JWKS);
     expect(reply.headers['cache-control']).to.equal('public, max-age=300');
