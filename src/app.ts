@@ -43,6 +43,7 @@ import { health, readiness } from './endpoints/ops/health.ts';
 import { createMetrics, type Metrics, metricsHandler } from './endpoints/ops/metrics.ts';
 import { createAnswerAgain } from './http/answer-again.ts';
 import { certificateOf } from './http/client-certificate.ts';
+import { cookieLifetimes } from './http/cookie-lifetimes.ts';
 import { createCsrf } from './http/csrf.ts';
 import { createDeviceCookie } from './http/device-cookie.ts';
 import { errorHandler, writeOAuthError } from './http/errors.ts';
@@ -392,6 +393,7 @@ export function createApp(services: Services, { version }: { version: string }):
   app.use(again.remember);
   app.use(requestContext({ callerOf, log, clock, observe: metrics.observe }));
   app.use(securityHeaders({ https }));
+  app.use(cookieLifetimes);
   app.use(
     errorHandler({
       log,
