@@ -252,11 +252,6 @@ export const API: readonly Mutant[] = [
     'const { principal } = await guard(credential, {}, {',
   ),
   verify('anybody says from which address a key was used', 'if (isResourceServer(proof)) return true;', 'return true;'),
-  verify(
-    "a user's client is a resource server",
-    'client.ownerId === null && (client.grantTypes.length === 0 || scopes.includes(USE_PROVIDER_KEYS));',
-    'client.grantTypes.length === 0 || scopes.includes(USE_PROVIDER_KEYS);',
-  ),
   withoutCredentials(
     'the audit trail keeps what stands in the query of a URL',
     'if (parsed) return masked(`${parsed.protocol}//${parsed.host}${decoded(parsed.pathname)}`);',

@@ -15,11 +15,6 @@ export const HTTP: readonly Mutant[] = [
     'if (asked && asked.drops === drops) save(ctx, asked);',
     'if (asked) save(ctx, asked);',
   ),
-  answerAgain(
-    'an answer from memory does not know what a proxy said of the connection',
-    "if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, value);",
-    "if (name === 'x-forwarded-proto') continue; else if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, value);",
-  ),
   again('an answer from memory outlives its time', 'if (leftMs <= 0) return false;', ''),
   answerAgain(
     'answers from memory are the same for every caller address',
@@ -66,4 +61,9 @@ export const HTTP: readonly Mutant[] = [
     'if (version === 0) return null;',
   ),
   addresses('IPv4 in IPv6 is another address', 'return mappedIpv4(canonical) ?? canonical;', 'return canonical;'),
+  answerAgain(
+    'an answer from memory does not know what a proxy said of the connection',
+    "...['x-original-method', 'x-forwarded-method', 'traceparent', 'tracestate'],",
+    "...['x-original-method', 'x-forwarded-method', 'x-forwarded-proto', 'traceparent'],",
+  ),
 ];
