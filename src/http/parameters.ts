@@ -11,32 +11,20 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 const readAlready = new WeakMap<IncomingMessage, Buffer>();
 
-/**
- * Reads all of a body that is known to be small, before Koa; `readBody` gives it again. What Node would put into the stream of the
- * request is taken from it at its entrance: the events of a stream cost as much as the rest of a short answer. The end goes on to
- * the stream, which everybody may wait for.
- */
+/** Reads all of a body that is known to be small, before Koa; `readBody` gives it again. */
 export function readAhead(
   req: IncomingMessage,
   { whole, cut }: { whole: (body: Buffer) => void; cut: () => void },
 ): void {
   const chunks: Buffer[] = [];
-  let isWhole = false;
-  req.push = (chunk: Buffer | null): boolean => {
-    if (chunk !== null) {
-      chunks.push(chunk);
-      return true;
-    }
-    isWhole = true;
+  req.on('data', (chunk: Buffer) => chunks.push(chunk));
+  req.on('end', () => {
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
     readAlready.set(req, body);
-    Reflect.deleteProperty(req, 'push');
-    const goesOn = req.push(null);
     whole(body);
-    return goesOn;
-  };
+  });
   req.on('close', () => {
-    if (!isWhole) cut();
+    if (!req.complete) cut();
   });
 }
 

@@ -124,7 +124,8 @@ export const print = (text: string): void => standardOutput().write(text);
 export function endProcess(code?: number): void {
   const end = (): void => {
     const takenMs = output?.writingForMs() ?? 0;
-    if (takenMs === 0) process.exit(code);
+    // An explicit undefined would undo the exit code that was set before.
+    if (takenMs === 0) process.exit(code ?? process.exitCode);
     // Node would wait for a write that hangs, in a terminal that is stopped or on a file server that is gone.
     if (takenMs > HANGS_MS) process.kill(process.pid, 'SIGKILL');
     setTimeout(end, 10);

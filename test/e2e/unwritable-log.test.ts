@@ -64,7 +64,7 @@ describe('a log that cannot be written', () => {
     });
     closeSync(full);
     expect(status).to.equal(1);
-    expect(stderr).to.equal('error: standard output cannot be written (ENOSPC)\n');
+    expect(stderr).to.equal('error: standard output cannot be written: the disk is full\n');
   });
 
   it('a reader that is slow still gets all that a command prints', () => {

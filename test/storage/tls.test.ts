@@ -191,6 +191,9 @@ describe('TLS with Redis', () => {
     ];
     server = await startRedis({ argsIn: own });
     sql = `sqlite:${join(files.folder, 'x.sqlite')}`;
+    // A ping writes.
+    await using stores = await openStorage({ databaseUrl: sql, log: silentLog(), clock: systemClock });
+    await stores.migrations.up();
   });
   after(async () => {
     await server?.stop();

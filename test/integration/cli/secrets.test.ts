@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { createDeployment, type Deployment } from './run-cli.ts';
 
-const OLD = 'the-old-secret-of-at-least-32-characters';
-const NEW = 'the-new-secret-of-at-least-32-characters';
+const OLD = 'pX2mVt8qLr4nKz7wBs9dGh3jFy6cTa1eUo5iQb0x';
+const NEW = 'Rk6zWn3vYq8tHm1xJc5pDs9bLf2gEa7uTo4iVw0y';
 const withSecrets = (secrets: string) => ({ env: { GATEHOUSE_SECRETS: secrets } });
 
 describe('gatehouse secrets rotate', () => {

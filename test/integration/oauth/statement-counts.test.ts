@@ -116,12 +116,13 @@ describe('the cost of a flow in round trips', () => {
     expect(unknown).to.deep.equal({ sql: 0, redis: 0 });
   });
 
-  it('a request with wrong client credentials costs the tables nothing but the audit trail, and that once', async () => {
+  it('a request with wrong client credentials costs the audit trail once, and one more look at the client', async () => {
     const wrong = { ...web, secret: 'wrong' };
     const cost = await costOf(nothing, () =>
       token(harness, wrong, { grant_type: 'refresh_token', refresh_token: 'x' }),
     );
-    expect(cost.sql).to.equal(0);
+    // It may have a new secret that this process was not told of; three times a second at most.
+    expect(cost.sql).to.equal(1);
   });
 
   it('a whole first sign-in and consent (at most 16 SQL)', async () => {
