@@ -82,7 +82,7 @@ const addApiKeyPepper = () =>
 
 const authenticate = ({ trust = [], reopen = false }: { trust?: string[]; reopen?: boolean }) =>
   withServices(async ({ stores, rowMacs, rowWindow, closeRowWindow, audit }) => {
-    // Whoever wants one row believed must not find all of them believed.
+    // An operator who trusts one row must not trust all of them by mistake.
     if (reopen && trust.length > 0) throw new UsageError('--trust and --reopen exclude each other');
     if (reopen) {
       await rowWindow.reopen();
